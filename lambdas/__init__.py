@@ -1,0 +1,1 @@
+"""The Lambda functions: one folder per function (a thin handler), and `core`, which they share."""

@@ -1,0 +1,1 @@
+"""The domain: charts, raw documents, table schemas and merge rules. Free of AWS; its adapters are in `adapters`."""

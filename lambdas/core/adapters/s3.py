@@ -1,0 +1,66 @@
+"""The object store on S3, by conditional writes.
+
+By https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html a failed condition answers 412, two
+writes at once 409, and If-Match on a key that is gone 404. All three mean: read again, then decide anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lambdas.core.errors import InvalidDocument
+from lambdas.core.store import StoredObject
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+_LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"}
+
+
+class S3Store:
+    """`ObjectStore` over one bucket."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> StoredObject | None:
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        except self._client.exceptions.NoSuchKey:
+            return None
+        with answer["Body"] as body:
+            size = answer["ContentLength"]
+            if max_bytes is not None and size > max_bytes:
+                raise InvalidDocument(f"{key}: {size:,} bytes, over the {max_bytes:,} that are read")
+            return StoredObject(body=body.read(), etag=answer["ETag"])
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            return self._lost_race(error)
+        return True
+
+    def replace(self, key: str, body: bytes, *, etag: str) -> bool:
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=etag)
+        except ClientError as error:
+            return self._lost_race(error)
+        return True
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        for page in pages:
+            for entry in page.get("Contents", []):
+                yield entry["Key"]
+
+    @staticmethod
+    def _lost_race(error: ClientError) -> bool:
+        """False if a conditional write lost its race; any other error is raised again."""
+        if error.response.get("Error", {}).get("Code") in _LOST_RACE:
+            return False
+        raise error

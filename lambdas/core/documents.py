@@ -1,0 +1,149 @@
+"""Raw documents: what the raw zone holds, one immutable object per observation of a chart.
+
+A document is single-line JSON, gzipped, with the provider's answers verbatim beside the few facts that tell which chart
+and which date they are. The warehouse's tables are a pure function of these documents.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from datetime import UTC, date, datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from lambdas.core.charts import Period
+from lambdas.core.errors import InvalidDocument
+from lambdas.core.keys import RawKey, parse_raw_key
+
+FORMAT_VERSION = 1
+MAX_STORED_BYTES = 16 * 1024 * 1024
+"""An object over this size is not read: a chart of 200 songs is about one megabyte of JSON."""
+MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+
+Provider: TypeAlias = Literal["playlist", "charts_csv", "public_charts"]
+
+Rank: TypeAlias = tuple[bool, bool, bool, datetime, str]
+
+_DIGEST_LENGTH = 16
+
+
+class RawDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One observation of one chart.
+
+    `answers` are the provider's own words, in order: for a playlist its pages as the Web API sent them.
+    `partial` says that the document holds less than the whole chart. `withdrawal` makes it a tombstone: the day it
+    is for holds no chart, whatever other documents say.
+    """
+
+    format_version: int
+    chart: str
+    period: Period
+    chart_date: date
+    observed_at: datetime
+    received_at: datetime
+    provider: Provider
+    partial: bool = False
+    withdrawal: bool = False
+    origin: str
+    answers: tuple[msgspec.Raw, ...]
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits of SHA-256 over the content: all but when and from where it came to us.
+
+        The same payload stored again has the same digest, hence the same key, and is a no-op.
+        """
+        content = msgspec.structs.replace(self, received_at=self.observed_at, origin="")
+        return hashlib.sha256(_encoder.encode(content)).hexdigest()[:_DIGEST_LENGTH]
+
+    @property
+    def key(self) -> str:
+        """Key of the document in the raw bucket."""
+        return str(
+            RawKey(
+                chart=self.chart,
+                chart_date=self.chart_date,
+                observed_at=self.observed_at,
+                provider=self.provider,
+                digest=self.digest,
+            )
+        )
+
+    def rank(self, digest: str) -> Rank:
+        """Orders the documents of a day: the greatest is the day's winner. `digest` is the one in the document's key.
+
+        A withdrawal beats all; a complete document beats a partial one; the official file beats other providers;
+        then the newer observation; then, so that the answer never depends on the order of arrival, the digest.
+        """
+        return (self.withdrawal, not self.partial, self.provider == "charts_csv", self.observed_at, digest)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(RawDocument)
+
+
+def raw_answer(answer: bytes | object) -> msgspec.Raw:
+    """A provider's answer as a document keeps it: JSON bytes with their white space dropped, or a decoded answer.
+
+    Raises InvalidDocument if the bytes are not JSON.
+    """
+    if isinstance(answer, bytes):
+        try:
+            return msgspec.Raw(msgspec.json.format(answer, indent=-1))
+        except msgspec.DecodeError as error:
+            raise InvalidDocument(f"not JSON: {error}") from error
+    return msgspec.Raw(_encoder.encode(answer))
+
+
+def second(moment: datetime) -> datetime:
+    """A moment in UTC without fractions of a second: keys and documents carry no more."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def encode(document: RawDocument) -> bytes:
+    """The document's bytes in the raw bucket: single-line JSON, gzipped. The same document gives the same bytes."""
+    return gzip.compress(_encoder.encode(document), compresslevel=6, mtime=0)
+
+
+def decode(stored: bytes, *, key: str) -> RawDocument:
+    """The document stored under `key`.
+
+    Raises InvalidDocument (or InvalidKey) naming the key and the reason: too large, cut off, not gzip, not JSON, a
+    field of the wrong type, a format version from the future, or content that its key does not name.
+    """
+    parts = parse_raw_key(key)
+    try:
+        document = _decoder.decode(unpack(stored, name=key))
+    except msgspec.DecodeError as error:
+        raise InvalidDocument(f"{key}: {error}") from error
+    if document.format_version != FORMAT_VERSION:
+        raise InvalidDocument(
+            f"{key}: format version {document.format_version}, but this code reads {FORMAT_VERSION}: deploy a newer one"
+        )
+    if document.observed_at.tzinfo is None or document.received_at.tzinfo is None:
+        raise InvalidDocument(f"{key}: observed_at and received_at need a time zone")
+    if (document.chart, document.chart_date) != (parts.chart, parts.chart_date):
+        raise InvalidDocument(f"{key}: holds {document.chart} of {document.chart_date}, which its key does not name")
+    return document
+
+
+def unpack(stored: bytes, *, name: str) -> bytes:
+    """Gzipped bytes unpacked, never past the cap, so that a gzip bomb costs no more than the cap.
+
+    Raises InvalidDocument for input that is too large, cut off or not gzip.
+    """
+    if len(stored) > MAX_STORED_BYTES:
+        raise InvalidDocument(f"{name}: {len(stored):,} bytes, over the {MAX_STORED_BYTES:,} that are read")
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(stored, MAX_UNPACKED_BYTES)
+    except zlib.error as error:
+        raise InvalidDocument(f"{name}: not gzip, or damaged: {error}") from error
+    if unpacker.unconsumed_tail:
+        raise InvalidDocument(f"{name}: unpacks to over {MAX_UNPACKED_BYTES:,} bytes, more than is read")
+    if not unpacker.eof:
+        raise InvalidDocument(f"{name}: cut off: its gzip stream has no end")
+    return unpacked

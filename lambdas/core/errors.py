@@ -1,0 +1,104 @@
+"""Every error this project raises on purpose.
+
+A `PipelineError` is one line for a person: what is wrong, where, and what to do about it. Entry points (a Lambda
+handler, the command) catch `PipelineError` once and show its text; anything else is a defect and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """Base of all expected errors: `str(error)` is one line that says what, where and what to do."""
+
+
+class ConfigurationError(PipelineError):
+    """A stage's configuration, an environment variable or a name is not usable."""
+
+
+class InvalidChart(ConfigurationError):
+    """A chart's name, period or playlist is not usable."""
+
+
+class InvalidKey(PipelineError):
+    """An S3 key does not follow the layout of the raw zone or the warehouse."""
+
+
+class InvalidDocument(PipelineError):
+    """A raw document or an input file cannot be used, and never will be: it is refused or quarantined."""
+
+
+class NotAChart(InvalidDocument):
+    """The input is readable but holds no playlist entries: a single track, a search result, an API description."""
+
+
+class UnnamedChart(InvalidDocument):
+    """Nothing in the input says which chart it is of."""
+
+
+class UndatedChart(InvalidDocument):
+    """Nothing in the input says which chart date it belongs to."""
+
+
+class PartialChart(InvalidDocument):
+    """The input is one page of a longer chart, or its pages do not add up."""
+
+
+class SchemaMismatch(InvalidDocument):
+    """A warehouse object's columns clash with the schema of its table (a type is never coerced)."""
+
+
+class WriteConflict(PipelineError):
+    """An object was changed by another writer more often than the retries allow: try the same work again later."""
+
+
+class ObjectMissing(PipelineError):
+    """An object that an event or a listing named is not in the bucket."""
+
+
+class SourceError(PipelineError):
+    """A provider could not give the chart. Subclasses tell the walls apart."""
+
+
+class CredentialsMissing(SourceError):
+    """No usable Spotify credentials are stored for the stage."""
+
+
+class CredentialsRejected(SourceError):
+    """Spotify refuses the credentials (401, or `invalid_client` / `invalid_grant` from the token endpoint)."""
+
+
+class AccessForbidden(SourceError):
+    """Spotify answers 403: the credentials may not read this playlist."""
+
+
+class ChartNotFound(SourceError):
+    """Spotify answers 404: no such playlist, or one of Spotify's own that the app may not see."""
+
+
+class MetadataOnly(SourceError):
+    """Spotify answers 200 with a playlist that has no items container: it is not the user's own."""
+
+
+class EmptyChart(SourceError):
+    """Spotify answers 200 with no entries at all. An empty chart is never published."""
+
+
+class InconsistentChart(SourceError):
+    """The pages do not make up one chart: short, repeated, or a total that disagrees."""
+
+
+class RateLimited(SourceError):
+    """Spotify answers 429 and asks to wait longer than the run's budget.
+
+    `retry_after` is in seconds, or None where Spotify did not say; `quota_exceeded` tells the 24-hour quota of a
+    Development Mode app (`"reason":"QUOTA_EXCEEDED"`) from the ordinary 30-second window.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None, quota_exceeded: bool) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.quota_exceeded = quota_exceeded
+
+
+class SourceUnavailable(SourceError):
+    """Spotify keeps failing (5xx, time-outs, broken answers) past the run's deadline budget."""

@@ -1,0 +1,101 @@
+"""How documents become tables: rules that do not depend on the order or the number of arrivals.
+
+Two operations, both on an object that is sorted by its table's key: the rows of whole days are replaced, and a
+dimension's rows are replaced by better ones. The same documents, in any order, any number of times, give equal bytes.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import cast
+
+import msgspec
+from arro3.core import RecordBatch
+
+from lambdas.core.parquet import batch_of, column_values, rows_of, take
+from lambdas.core.rows import Group, Row
+from lambdas.core.schema import Table
+
+DETAILS = ("csv", "public", "api")
+"""How much a source tells of a song, least first: a file's text never replaces what the Web API told."""
+
+
+def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[int, Sequence[Row]]) -> RecordBatch:
+    """The object with the rows of some days exchanged; days not named stay as they are.
+
+    `replaced` maps a chart date (days since 1970-01-01) to its rows, which may be none.
+    """
+    at = table.index("chart_date")
+    kept = existing if existing is not None else batch_of(table, ())
+    dates = cast(list[int], column_values(table, kept, "chart_date"))
+    incoming = sorted(chain.from_iterable(replaced.values()), key=lambda row: _sort_key(table, row))
+    incoming_dates = [cast(int, row[at]) for row in incoming]
+    order: list[int] = []
+    cursor = 0
+    for day in sorted(replaced):
+        start = bisect_left(dates, day, cursor)
+        order.extend(range(cursor, start))
+        cursor = bisect_right(dates, day, start)
+        first, last = bisect_left(incoming_dates, day), bisect_right(incoming_dates, day)
+        order.extend(range(len(dates) + first, len(dates) + last))
+    order.extend(range(cursor, len(dates)))
+    return take(table, (kept, batch_of(table, incoming)), order)
+
+
+def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Group]) -> RecordBatch | None:
+    """The dimension with better rows taken in; None if none of the groups is better than what it holds.
+
+    A group is all rows of one value of the key's first column: one row, or the artists of one song, which are replaced
+    as a set, so that a credit can shrink. The greater of (detail, observed_at, the rows themselves) stays.
+    """
+    kept = existing if existing is not None else batch_of(table, ())
+    keys = cast(list[str], column_values(table, kept, table.key[0]))
+    details = column_values(table, kept, "detail")
+    observed = cast(list[int], column_values(table, kept, "observed_at"))
+    order: list[int] = []
+    incoming: list[Row] = []
+    cursor = 0
+    for key in sorted(groups):
+        rows = groups[key]
+        start = bisect_left(keys, key, cursor)
+        end = bisect_right(keys, key, start)
+        if start < end:
+            held = (_detail_rank(details[start]), observed[start])
+            offered = _rank(table, rows)
+            if offered < held:
+                continue
+            if offered == held and canonical(rows) <= canonical(rows_of(table, kept.slice(start, end - start))):
+                continue
+        order.extend(range(cursor, start))
+        order.extend(range(len(keys) + len(incoming), len(keys) + len(incoming) + len(rows)))
+        incoming.extend(rows)
+        cursor = end
+    if not incoming:
+        return None
+    order.extend(range(cursor, len(keys)))
+    return take(table, (kept, batch_of(table, incoming)), order)
+
+
+def better(table: Table, one: Group, other: Group) -> Group:
+    """The group that stays, of two for the same key."""
+    return max(one, other, key=lambda rows: (*_rank(table, rows), canonical(rows)))
+
+
+def canonical(rows: Sequence[Row]) -> bytes:
+    """Rows as bytes that can be compared: an order that any machine agrees on, where nothing else decides."""
+    return msgspec.json.encode(rows)
+
+
+def _rank(table: Table, rows: Group) -> tuple[int, int]:
+    first = rows[0]
+    return _detail_rank(first[table.index("detail")]), cast(int, first[table.index("observed_at")])
+
+
+def _detail_rank(detail: object) -> int:
+    return DETAILS.index(cast(str, detail))
+
+
+def _sort_key(table: Table, row: Row) -> tuple[Row, ...] | Row:
+    return tuple(row[table.index(name)] for name in ("chart_date", *table.key))

@@ -1,0 +1,213 @@
+"""A playlist's document read into the rows of the warehouse.
+
+Positions are kept as given: a place that holds no song leaves a gap and is counted, and later places do not move up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TypeAlias
+
+from lambdas.core.documents import RawDocument
+from lambdas.core.errors import InvalidDocument, PartialChart
+from lambdas.core.rows import Group, Row, days, milliseconds
+from lambdas.core.schema import ALBUMS, ARTISTS, SONG_ARTISTS, SONGS
+from lambdas.core.web_api import Album, Entry, Page, Song, link, read_answer
+
+ID_LENGTH = 22
+_DETAIL = "api"
+_NO_FIGURES = (None,) * 4
+"""A playlist tells no official previous position, peak, periods on chart, nor label."""
+
+DimensionRows: TypeAlias = dict[str, Group]
+
+
+@dataclass
+class Reading:
+    """The rows one raw document gives, and what was met on the way."""
+
+    entries: list[Row] = field(default_factory=list)
+    dimensions: dict[str, DimensionRows] = field(default_factory=dict)
+    depth: int = 0
+    gaps: int = 0
+    skipped_null: int = 0
+    skipped_local: int = 0
+    skipped_episode: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_playlist(document: RawDocument) -> Reading:
+    """The rows of a document whose answers are a playlist's.
+
+    Raises InvalidDocument for what can never be published: no entries at all, a position given twice, a malformed id,
+    an answer that is no playlist; PartialChart for a document that calls itself whole but is not.
+    """
+    pages = [read_answer(answer).page for answer in document.answers]
+    positions = _positions(pages, partial=document.partial)
+    reading = Reading()
+    songs, albums, artists, song_artists = (DimensionRows() for _ in range(4))
+    reading.dimensions = {
+        SONGS.name: songs,
+        ALBUMS.name: albums,
+        ARTISTS.name: artists,
+        SONG_ARTISTS.name: song_artists,
+    }
+    observed = milliseconds(document.observed_at)
+    chart, period, provider = document.chart, document.period, document.provider
+    chart_date = days(document.chart_date)
+    seen: set[str] = set()
+    for position, entry in positions:
+        song = entry.song
+        if song is None:
+            reading.skipped_null += 1
+            continue
+        if entry.is_local or song.is_local:
+            reading.skipped_local += 1
+            continue
+        if song.is_episode:
+            reading.skipped_episode += 1
+            continue
+        if song.id is None:
+            reading.skipped_null += 1
+            reading.warnings.append(f"position {position} holds a song without an id")
+            continue
+        song_id = checked_id(song.id, "song", position)
+        added_at = None if entry.added_at is None else milliseconds(entry.added_at)
+        reading.entries.append(
+            (
+                chart,
+                chart_date,
+                position,
+                period,
+                song_id,
+                None,
+                song.popularity,
+                *_NO_FIGURES,
+                added_at,
+                provider,
+                observed,
+            )
+        )
+        if song_id in seen:
+            reading.warnings.append(f"song {song_id} is listed again at position {position}")
+            continue
+        seen.add(song_id)
+        _read_song(song, song_id, position, observed, songs, albums, artists, song_artists, reading.warnings)
+    reading.depth = max(position for position, _ in positions)
+    reading.gaps = len(positions) - len(reading.entries)
+    if not reading.entries:
+        raise InvalidDocument(
+            f"none of its {len(positions)} places holds a song: {reading.skipped_null} empty, "
+            f"{reading.skipped_local} local files, {reading.skipped_episode} episodes"
+        )
+    return reading
+
+
+def _positions(pages: Iterable[Page], *, partial: bool) -> list[tuple[int, Entry]]:
+    """Each entry with its position, offset + index + 1, in order; checked to be whole unless said to be partial."""
+    placed: dict[int, Entry] = {}
+    length = 0
+    for page in pages:
+        length = max(length, page.length)
+        for position, entry in enumerate(page.items, page.offset + 1):
+            if position < 1 or position in placed:
+                raise InvalidDocument(f"position {position} is given twice, or is below 1")
+            placed[position] = entry
+    if not placed:
+        raise InvalidDocument("holds no entries at all")
+    if not partial and len(placed) != length:
+        first, last = min(placed), max(placed)
+        raise PartialChart(f"holds positions {first} to {last}, {len(placed)} of a playlist of {length}")
+    return sorted(placed.items())
+
+
+def _read_song(
+    song: Song,
+    song_id: str,
+    position: int,
+    observed: int,
+    songs: DimensionRows,
+    albums: DimensionRows,
+    artists: DimensionRows,
+    song_artists: DimensionRows,
+    warnings: list[str],
+) -> None:
+    album = song.album
+    album_id = None
+    if album is not None and album.id is not None:
+        album_id = checked_id(album.id, "album", position)
+        if album_id not in albums:
+            albums[album_id] = (_album_row(album, album_id, observed, warnings),)
+    isrc = song.external_ids.isrc if song.external_ids else None
+    names = [artist.name for artist in song.artists if artist.name]
+    songs[song_id] = (
+        (
+            song_id,
+            song.name,
+            ", ".join(names) or None,
+            isrc.strip().upper() if isrc and isrc.strip() else song_id,
+            isrc,
+            song.duration_ms,
+            song.explicit,
+            album_id,
+            song.disc_number,
+            song.track_number,
+            song.popularity,
+            link(song.external_urls),
+            _DETAIL,
+            observed,
+        ),
+    )
+    credit: list[Row] = []
+    for artist_position, artist in enumerate(song.artists, 1):
+        if artist.id is None:
+            warnings.append(f"position {position}: artist {artist.name!r} has no id")
+            continue
+        artist_id = checked_id(artist.id, "artist", position)
+        credit.append((song_id, artist_position, artist_id, _DETAIL, observed))
+        if artist_id not in artists:
+            artists[artist_id] = ((artist_id, artist.name, link(artist.external_urls), _DETAIL, observed),)
+    if credit:
+        song_artists[song_id] = tuple(credit)
+
+
+def _album_row(album: Album, album_id: str, observed: int, warnings: list[str]) -> Row:
+    released, precision = release_date(album.release_date)
+    if released is None and album.release_date:
+        warnings.append(f"album {album_id}: release date {album.release_date!r} is no date")
+    image = max(album.images or (), key=lambda image: image.height or 0, default=None)
+    return (
+        album_id,
+        album.name,
+        album.album_type,
+        None if released is None else days(released),
+        precision,
+        album.total_tracks,
+        None if image is None else image.url,
+        link(album.external_urls),
+        _DETAIL,
+        observed,
+    )
+
+
+def release_date(text: str | None) -> tuple[date | None, str | None]:
+    """A release date and its precision: `2019`, `2019-05` and `2019-05-03` are years, months and days.
+
+    Padded to the first of the year or month. (None, None) for none, and for the `0000` that Spotify uses for unknown.
+    """
+    padded = {4: ("-01-01", "year"), 7: ("-01", "month"), 10: ("", "day")}.get(len(text or ""))
+    if text is None or padded is None:
+        return None, None
+    try:
+        return date.fromisoformat(text + padded[0]), padded[1]
+    except ValueError:
+        return None, None
+
+
+def checked_id(text: str, noun: str, position: int) -> str:
+    """A Spotify id: 22 letters and digits. Raises InvalidDocument for anything else."""
+    if len(text) != ID_LENGTH or not text.isascii() or not text.isalnum():
+        raise InvalidDocument(f"position {position}: {text[:40]!r} is not the id of a {noun} (22 letters and digits)")
+    return text

@@ -1,0 +1,38 @@
+"""The port to a bucket: what the pipeline asks of S3, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object's bytes, and the ETag that a conditional write compares."""
+
+    body: bytes
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """One bucket. Writes are conditional: no writer ever overwrites what it has not read."""
+
+    def get(self, key: str, *, max_bytes: int | None = None) -> StoredObject | None:
+        """The object, or None if there is none.
+
+        Raises InvalidDocument, without reading it, for an object over `max_bytes`.
+        """
+        ...
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Create the object; False, and nothing written, if there is one already (If-None-Match: *)."""
+        ...
+
+    def replace(self, key: str, body: bytes, *, etag: str) -> bool:
+        """Overwrite the object that was read with `etag`; False, and nothing written, if it has changed (If-Match)."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """All keys under a prefix, in order."""
+        ...

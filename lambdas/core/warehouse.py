@@ -1,0 +1,275 @@
+"""Loading raw documents into the warehouse: the use case behind the transform function.
+
+The days of one chart and year are loaded together: the year's objects are read, then the days' documents are listed and
+read, the winner of each day is picked, and the objects are written back on condition that nobody changed them since.
+Listing comes after reading: whoever wrote in between had listed before, so a writer that wins has seen every document
+that any earlier writer saw, and no update is lost.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TypeAlias
+
+import msgspec
+from arro3.core import RecordBatch
+
+from lambdas.core import documents, parquet
+from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
+from lambdas.core.documents import MAX_STORED_BYTES, Rank, RawDocument
+from lambdas.core.errors import InvalidDocument, PipelineError, WriteConflict
+from lambdas.core.keys import (
+    RawKey,
+    chart_prefix,
+    chart_year_key,
+    day_prefix,
+    dimension_key,
+    parse_raw_key,
+    quarantine_key,
+)
+from lambdas.core.merge import better, replace_days, upsert
+from lambdas.core.playlist import Reading, read_playlist
+from lambdas.core.rows import Group, Row, days, milliseconds
+from lambdas.core.schema import CHART_ENTRIES, DIMENSIONS, SCHEMA_VERSION, SNAPSHOTS, Table
+from lambdas.core.store import ObjectStore, StoredObject
+
+MAX_ATTEMPTS = 10
+_FIRST_WAIT_SECONDS = 0.05
+_LONGEST_WAIT_SECONDS = 2.0
+# From this many days of one year on, one listing of the year's documents is cheaper than one listing a day.
+_LIST_WHOLE_YEAR_FROM = 4
+
+ChartYear: TypeAlias = tuple[str, int]
+
+
+@dataclass
+class LoadReport:
+    """What a load did, for the log and the metrics."""
+
+    documents: int = 0
+    days: int = 0
+    entries: int = 0
+    objects_written: int = 0
+    conflicts: int = 0
+    quarantined: dict[str, str] = field(default_factory=dict)
+    """Key of each document that could not be used, with the reason."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A document of a day that could be read."""
+
+    key: str
+    document: RawDocument
+    rank: Rank
+    reading: Reading
+
+
+@dataclass
+class Warehouse:
+    """The tables of one stage, and the raw zone they are a function of.
+
+    `code_version` goes into quarantine records; `now`, `sleep` and `jitter` are the clock, and replaced in tests.
+    """
+
+    raw: ObjectStore
+    tables: ObjectStore
+    code_version: str = "unknown"
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+    def load(self, chart: str, year: int, dates: Iterable[date]) -> LoadReport:
+        """Make the tables agree with the raw documents of these dates (all of one chart and year).
+
+        Documents that cannot be used are quarantined with their reason, and the rest go on; a date whose documents are
+        all gone is left as it is. Raises WriteConflict when other writers win more often than the retries allow, and
+        SchemaMismatch when an object in the warehouse cannot be read: nothing is lost, and the load may be repeated.
+        """
+        wanted = sorted(set(dates))
+        report = LoadReport()
+        known: dict[str, _Read | None] = {}
+        entries_key = chart_year_key(CHART_ENTRIES, chart, year)
+        snapshots_key = chart_year_key(SNAPSHOTS, chart, year)
+        for attempt in range(MAX_ATTEMPTS):
+            self._pause(attempt)
+            held_entries, held_snapshots = self.tables.get(entries_key), self.tables.get(snapshots_key)
+            read = self._read_days(chart, year, wanted, known, report)
+            if not read:
+                return report
+            self._write_dimensions([item for items in read.values() for item in items], report)
+            entries = {days(day): _winner(items).reading.entries for day, items in read.items()}
+            snapshots = {days(day): _snapshot_rows(items) for day, items in read.items()}
+            if self._write_days(CHART_ENTRIES, entries_key, held_entries, entries, report) and self._write_days(
+                SNAPSHOTS, snapshots_key, held_snapshots, snapshots, report
+            ):
+                report.days = len(read)
+                report.entries = sum(map(len, entries.values()))
+                return report
+            report.conflicts += 1
+        raise WriteConflict(f"{entries_key}: {MAX_ATTEMPTS} attempts lost to other writers: it will be tried again")
+
+    def quarantine(self, key: str, reason: str) -> None:
+        """Keep on record that the object under `key` cannot be used, and why. The object itself stays where it is."""
+        record = {
+            "key": key,
+            "reason": reason,
+            "code_version": self.code_version,
+            "quarantined_at": documents.second(self.now()),
+        }
+        self.raw.put_new(quarantine_key(key), msgspec.json.encode(record))
+
+    def _read_days(
+        self, chart: str, year: int, wanted: Sequence[date], known: dict[str, _Read | None], report: LoadReport
+    ) -> dict[date, list[_Read]]:
+        """The usable documents of each day; days without any are left out. Immutable documents are read once."""
+        read: dict[date, list[_Read]] = {}
+        for key, chart_date in self._list_days(chart, year, wanted):
+            if key not in known:
+                known[key] = self._read(key, report)
+            if (item := known[key]) is not None:
+                read.setdefault(chart_date, []).append(item)
+        return read
+
+    def _list_days(self, chart: str, year: int, wanted: Sequence[date]) -> list[tuple[str, date]]:
+        if len(wanted) >= _LIST_WHOLE_YEAR_FROM:
+            prefixes = [f"{chart_prefix(chart)}date={year}-"]
+        else:
+            prefixes = [day_prefix(chart, day) for day in wanted]
+        listed = []
+        for prefix in prefixes:
+            for key in self.raw.keys(prefix):
+                chart_date = _date_in(key)
+                if chart_date is not None and chart_date in wanted:
+                    listed.append((key, chart_date))
+        return listed
+
+    def _read(self, key: str, report: LoadReport) -> _Read | None:
+        """The document under `key`; None if it is gone, or cannot be used (then it is quarantined)."""
+        try:
+            stored = self.raw.get(key, max_bytes=MAX_STORED_BYTES)
+            if stored is None:
+                return None
+            document = documents.decode(stored.body, key=key)
+            today = self.now().date()
+            if not is_plausible(document.chart_date, today=today):
+                raise InvalidDocument(
+                    f"chart date {document.chart_date} lies outside {FIRST_YEAR} to {last_year(today)}"
+                )
+            reading = Reading() if document.withdrawal else read_playlist(document)
+        except InvalidDocument as error:
+            report.quarantined[key] = str(error)
+            self.quarantine(key, str(error))
+            return None
+        report.documents += 1
+        return _Read(key=key, document=document, rank=document.rank(parse_raw_key(key).digest), reading=reading)
+
+    def _write_dimensions(self, read: Sequence[_Read], report: LoadReport) -> None:
+        for table in DIMENSIONS:
+            groups: dict[str, Group] = {}
+            for item in read:
+                for key, rows in item.reading.dimensions.get(table.name, {}).items():
+                    groups[key] = better(table, groups[key], rows) if key in groups else rows
+            if groups:
+                self._write_dimension(table, groups, report)
+
+    def _write_dimension(self, table: Table, groups: Mapping[str, Group], report: LoadReport) -> None:
+        key = dimension_key(table)
+        for attempt in range(MAX_ATTEMPTS):
+            self._pause(attempt)
+            held = self.tables.get(key)
+            merged = upsert(table, _decoded(table, key, held), groups)
+            if merged is None:
+                return
+            if self._put(key, parquet.encode(merged), held):
+                report.objects_written += 1
+                return
+            report.conflicts += 1
+        raise WriteConflict(f"{key}: {MAX_ATTEMPTS} attempts lost to other writers: it will be tried again")
+
+    def _write_days(
+        self,
+        table: Table,
+        key: str,
+        held: StoredObject | None,
+        replaced: Mapping[int, Sequence[Row]],
+        report: LoadReport,
+    ) -> bool:
+        """Exchange the rows of some days; False if another writer was faster. Unchanged bytes are not written."""
+        body = parquet.encode(replace_days(table, _decoded(table, key, held), replaced))
+        if held is not None and held.body == body:
+            return True
+        if not self._put(key, body, held):
+            return False
+        report.objects_written += 1
+        return True
+
+    def _put(self, key: str, body: bytes, held: StoredObject | None) -> bool:
+        return self.tables.put_new(key, body) if held is None else self.tables.replace(key, body, etag=held.etag)
+
+    def _pause(self, attempt: int) -> None:
+        """Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
+        if attempt:
+            self.sleep(self.jitter() * min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt))
+
+
+def _decoded(table: Table, key: str, held: StoredObject | None) -> RecordBatch | None:
+    return None if held is None else parquet.decode(table, held.body, name=key)
+
+
+def _date_in(key: str) -> date | None:
+    """The chart date of a raw document's key; None for other people's objects, which are none of ours to judge."""
+    try:
+        return parse_raw_key(key).chart_date
+    except PipelineError:
+        return None
+
+
+def _winner(read: Sequence[_Read]) -> _Read:
+    return max(read, key=lambda item: item.rank)
+
+
+def _snapshot_rows(read: Sequence[_Read]) -> list[Row]:
+    winner = _winner(read)
+    rows: list[Row] = []
+    for item in read:
+        document, reading = item.document, item.reading
+        if item is not winner:
+            verdict = "superseded"
+        elif document.withdrawal:
+            verdict = "withdrawn"
+        else:
+            verdict = "partial" if document.partial else "published"
+        rows.append(
+            (
+                item.key,
+                document.chart,
+                document.period,
+                days(document.chart_date),
+                document.provider,
+                milliseconds(document.observed_at),
+                milliseconds(document.received_at),
+                reading.depth,
+                len(reading.entries),
+                reading.gaps,
+                reading.skipped_null,
+                reading.skipped_local,
+                reading.skipped_episode,
+                verdict,
+                "; ".join(reading.warnings) or None,
+                SCHEMA_VERSION,
+            )
+        )
+    return rows
+
+
+def group_by_chart_year(keys: Iterable[RawKey]) -> dict[ChartYear, set[date]]:
+    """The dates to load, by the objects they are written to."""
+    groups: dict[ChartYear, set[date]] = {}
+    for key in keys:
+        groups.setdefault((key.chart, key.chart_date.year), set()).add(key.chart_date)
+    return groups

@@ -1,0 +1,102 @@
+"""Made-up playlists, as the Web API would answer them, for tests that need just a few fields to vary."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from lambdas.core.charts import period_of
+from lambdas.core.documents import FORMAT_VERSION, Provider, RawDocument, raw_answer
+
+CHART = "regional-global-daily"
+DAY = date(2026, 3, 5)
+OBSERVED = datetime(2026, 3, 6, 6, 0, tzinfo=UTC)
+
+
+def spotify_id(name: object) -> str:
+    """A 22-character id that stands for a name."""
+    return hashlib.sha256(repr(name).encode()).hexdigest()[:22]
+
+
+def artist(name: str = "Ivo Calder") -> dict[str, Any]:
+    identifier = spotify_id(("artist", name))
+    return {
+        "id": identifier,
+        "name": name,
+        "type": "artist",
+        "external_urls": {"spotify": f"https://open.spotify.com/artist/{identifier}"},
+    }
+
+
+def album(name: str = "Paper Undertow", **fields: Any) -> dict[str, Any]:
+    identifier = spotify_id(("album", name))
+    return {
+        "id": identifier,
+        "name": name,
+        "album_type": "album",
+        "release_date": "2026-02-27",
+        "release_date_precision": "day",
+        "total_tracks": 11,
+        "images": [{"height": 300, "url": "small"}, {"height": 640, "url": "large"}],
+        "external_urls": {"spotify": f"https://open.spotify.com/album/{identifier}"},
+        "artists": [artist()],
+    } | fields
+
+
+def track(name: str = "Honeymoon", **fields: Any) -> dict[str, Any]:
+    identifier = spotify_id(("track", name))
+    return {
+        "id": identifier,
+        "name": name,
+        "type": "track",
+        "uri": f"spotify:track:{identifier}",
+        "is_local": False,
+        "duration_ms": 185_000,
+        "explicit": False,
+        "disc_number": 1,
+        "track_number": 3,
+        "popularity": 71,
+        "external_ids": {"isrc": "qzabc2600001"},
+        "external_urls": {"spotify": f"https://open.spotify.com/track/{identifier}"},
+        "artists": [artist()],
+        "album": album(),
+    } | fields
+
+
+def entry(held: dict[str, Any] | None, *, era: str = "item", **fields: Any) -> dict[str, Any]:
+    return {"added_at": "2026-03-06T00:00:00Z", "is_local": False, era: held} | fields
+
+
+def page(entries: Sequence[dict[str, Any]], **fields: Any) -> dict[str, Any]:
+    return {"items": list(entries), "offset": 0, "limit": 50, "total": len(entries), "next": None} | fields
+
+
+def document(
+    answers: Sequence[dict[str, Any] | list[Any]] | None = None,
+    *,
+    songs: Sequence[dict[str, Any] | None] = (),
+    chart: str = CHART,
+    chart_date: date = DAY,
+    observed_at: datetime = OBSERVED,
+    provider: Provider = "playlist",
+    partial: bool = False,
+    withdrawal: bool = False,
+) -> RawDocument:
+    """A raw document of the answers given, or of one page of `songs`."""
+    if answers is None:
+        answers = [] if withdrawal else [page([entry(song) for song in songs or [track()]])]
+    return RawDocument(
+        format_version=FORMAT_VERSION,
+        chart=chart,
+        period=period_of(chart),
+        chart_date=chart_date,
+        observed_at=observed_at,
+        received_at=observed_at,
+        provider=provider,
+        partial=partial,
+        withdrawal=withdrawal,
+        origin="test",
+        answers=tuple(raw_answer(answer) for answer in answers),
+    )

@@ -1,0 +1,168 @@
+"""The same documents, in any order, any number of times, in any batches, from any writers: the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.core import documents
+from lambdas.core.documents import RawDocument
+from lambdas.core.keys import parse_raw_key
+from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
+from lambdas.core.warehouse import Warehouse, group_by_chart_year
+from tests.documents import album, artist, document, track
+from tests.fakes import MemoryStore
+from tests.tables import read_table
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+DATES = (date(2024, 2, 29), date(2025, 12, 31), date(2026, 1, 1))
+MOMENTS = tuple(datetime(2026, 1, 2, tzinfo=UTC) + timedelta(hours=6 * n) for n in range(3))
+
+songs = st.builds(
+    lambda name, popularity, credit, release: track(
+        name,
+        popularity=popularity,
+        artists=[artist(who) for who in credit],
+        album=album(f"Album of {name}", release_date=release),
+    ),
+    name=st.sampled_from(["One", "Two", "Three", "Four"]),
+    popularity=st.sampled_from([None, 1, 99]),
+    credit=st.lists(st.sampled_from(["A", "B", "Ñandú"]), min_size=1, max_size=3, unique=True),
+    release=st.sampled_from(["2019", "2019-05", "2019-05-03", "0000"]),
+)
+raw_documents = st.builds(
+    lambda chart, chart_date, observed_at, provider, kind, held: document(
+        chart=chart,
+        chart_date=chart_date,
+        observed_at=observed_at,
+        provider=provider,
+        partial=kind == "partial",
+        withdrawal=kind == "withdrawal",
+        songs=held,
+    ),
+    chart=st.sampled_from(["regional-global-daily", "road-trip"]),
+    chart_date=st.sampled_from(DATES),
+    observed_at=st.sampled_from(MOMENTS),
+    provider=st.sampled_from(["playlist", "charts_csv"]),
+    kind=st.sampled_from(["whole", "whole", "whole", "partial", "withdrawal"]),
+    held=st.lists(songs, min_size=1, max_size=4),
+)
+some_documents = st.lists(raw_documents, min_size=1, max_size=8)
+
+
+class Killed(BaseException):
+    """A process that is gone: nothing after it runs."""
+
+
+def killed_after(writes: int) -> Callable[[str], None]:
+    """Lets so many writes through, and dies before the next."""
+    left = iter(range(writes))
+
+    def before_write(_: str) -> None:
+        if next(left, None) is None:
+            raise Killed
+
+    return before_write
+
+
+def load(raw: MemoryStore, tables: MemoryStore, batch: list[RawDocument]) -> None:
+    warehouse = Warehouse(raw=raw, tables=tables, now=lambda: NOW, sleep=lambda _: None)
+    for (chart, year), dates in group_by_chart_year(parse_raw_key(item.key) for item in batch).items():
+        warehouse.load(chart, year, dates)
+
+
+def put(raw: MemoryStore, batch: list[RawDocument]) -> None:
+    for item in batch:
+        raw.put_new(item.key, documents.encode(item))
+
+
+def at_once(held: list[RawDocument]) -> dict[str, bytes]:
+    """The tables of documents that are all there before one load."""
+    raw, tables = MemoryStore(), MemoryStore()
+    put(raw, held)
+    load(raw, tables, held)
+    return tables.objects
+
+
+@settings(max_examples=80, deadline=None)
+@given(held=some_documents, data=st.data())
+def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[RawDocument], data: st.DataObject) -> None:
+    arrivals = data.draw(st.permutations(held + data.draw(st.lists(st.sampled_from(held), max_size=4))))
+    raw, tables = MemoryStore(), MemoryStore()
+    while arrivals:
+        size = data.draw(st.integers(1, len(arrivals)))
+        batch, arrivals = arrivals[:size], arrivals[size:]
+        put(raw, batch)
+        load(raw, tables, batch)
+    assert tables.objects == at_once(held)
+
+
+@settings(max_examples=50, deadline=None)
+@given(held=some_documents, data=st.data())
+def test_writers_that_cut_in_before_any_write_lose_nothing(held: list[RawDocument], data: st.DataObject) -> None:
+    """Before each write of one writer, others may put and load documents of their own."""
+    raw, tables = MemoryStore(), MemoryStore()
+    waiting = list(held)
+    cut_in: Callable[[], bool] = lambda: data.draw(st.booleans())  # noqa: E731
+
+    def another_writer(_: str) -> None:
+        if waiting and cut_in():
+            put(raw, [mine := waiting.pop()])
+            load(raw, tables, [mine])
+
+    tables.before_write = another_writer
+    while waiting:
+        put(raw, [mine := waiting.pop()])
+        load(raw, tables, [mine])
+    assert tables.objects == at_once(held)
+
+
+@settings(max_examples=25, deadline=None)
+@given(held=some_documents)
+def test_a_crash_after_any_write_is_mended_by_the_next_delivery(held: list[RawDocument]) -> None:
+    whole = at_once(held)
+    for survived in range(len(whole) + 1):
+        raw, tables = MemoryStore(), MemoryStore()
+        put(raw, held)
+        tables.before_write = killed_after(survived)
+        try:
+            load(raw, tables, held)
+        except Killed:
+            tables.before_write = str
+            load(raw, tables, held)
+        assert tables.objects == whole
+
+
+@settings(max_examples=80, deadline=None)
+@given(held=some_documents)
+def test_the_tables_say_what_the_winners_say(held: list[RawDocument]) -> None:
+    """Worked out here a second time, plainly: a day has one winner, and all documents are on record."""
+    raw, tables = MemoryStore(), MemoryStore()
+    put(raw, held)
+    load(raw, tables, held)
+    unique = {item.key: item for item in held}
+    days: dict[tuple[str, date], list[RawDocument]] = {}
+    for item in unique.values():
+        days.setdefault((item.chart, item.chart_date), []).append(item)
+    published = set()
+    for (chart, chart_date), rivals in days.items():
+        best = sorted(
+            rivals, key=lambda r: (r.withdrawal, not r.partial, r.provider == "charts_csv", r.observed_at, r.key[-24:])
+        )[-1]
+        if not best.withdrawal:
+            published.add((chart, chart_date, best.observed_at, best.provider))
+    entries = read_table(tables, CHART_ENTRIES)
+    assert {(row["chart"], row["chart_date"], row["observed_at"], row["provider"]) for row in entries} == published
+    assert len(entries) == len({(row["chart"], row["chart_date"], row["position"]) for row in entries})
+    assert {row["raw_key"] for row in read_table(tables, SNAPSHOTS)} == set(unique)
+    known = {row["song_id"]: row for row in read_table(tables, SONGS)}
+    assert {row["song_id"] for row in entries} <= set(known)
+    credits: dict[str, list[int]] = {}
+    for row in read_table(tables, SONG_ARTISTS):
+        credits.setdefault(row["song_id"], []).append(row["artist_position"])
+    assert set(credits) == set(known)
+    for positions in credits.values():
+        assert positions == list(range(1, len(positions) + 1))
