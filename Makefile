@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint lock clean
+.PHONY: help setup demo down test lint bench lock clean
 
 # The first Python on the path that is 3.11 or later; `make PYTHON=/path/to/python3.12 ...` names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -55,10 +55,14 @@ lint: setup ## Style, types and the direction of imports
 test: lint ## Everything: lint, then all tests with the emulator
 	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest
 
+bench: setup ## Measure the transform against json + pandas + CSV
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt
+	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks.transform
+
 lock: setup ## Write the requirements files anew from their .in files
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$$1.in" -o "$$1.txt"; }
 	compile requirements
-	for function in lambdas/*/requirements.in local/lambda-runtime.in; do compile "$${function%.in}"; done
+	for function in lambdas/*/requirements.in local/lambda-runtime.in benchmarks/requirements.in; do compile "$${function%.in}"; done
 	grep '^uv==' requirements.in | $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate - -o requirements-uv.txt
 
 clean: ## Stop the local stage and remove everything that make has installed or made

@@ -10,7 +10,8 @@ import gzip
 import hashlib
 import zlib
 from datetime import UTC, date, datetime
-from typing import Literal, TypeAlias
+from functools import cache
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -30,10 +31,9 @@ Rank: TypeAlias = tuple[bool, bool, bool, datetime, str]
 _DIGEST_LENGTH = 16
 
 
-class RawDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One observation of one chart.
+class DocumentHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every raw document tells, whatever its provider answered.
 
-    `answers` are the provider's own words, in order: for a playlist its pages as the Web API sent them.
     `partial` says that the document holds less than the whole chart. `withdrawal` makes it a tombstone: the day it
     is for holds no chart, whatever other documents say.
     """
@@ -48,6 +48,22 @@ class RawDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     partial: bool = False
     withdrawal: bool = False
     origin: str
+
+    def rank(self, digest: str) -> Rank:
+        """Orders the documents of a day: the greatest is the day's winner. `digest` is the one in the document's key.
+
+        A withdrawal beats all; a complete document beats a partial one; the official file beats other providers;
+        then the newer observation; then, so that the answer never depends on the order of arrival, the digest.
+        """
+        return (self.withdrawal, not self.partial, self.provider == "charts_csv", self.observed_at, digest)
+
+
+class RawDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One observation of one chart.
+
+    `answers` are the provider's own words, in order: for a playlist its pages as the Web API sent them.
+    """
+
     answers: tuple[msgspec.Raw, ...]
 
     @property
@@ -72,17 +88,12 @@ class RawDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             )
         )
 
-    def rank(self, digest: str) -> Rank:
-        """Orders the documents of a day: the greatest is the day's winner. `digest` is the one in the document's key.
-
-        A withdrawal beats all; a complete document beats a partial one; the official file beats other providers;
-        then the newer observation; then, so that the answer never depends on the order of arrival, the digest.
-        """
-        return (self.withdrawal, not self.partial, self.provider == "charts_csv", self.observed_at, digest)
-
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(RawDocument)
+D = TypeVar("D", bound=DocumentHeader)
+
+
+_decoder = cache(msgspec.json.Decoder)
 
 
 def raw_answer(answer: bytes | object) -> msgspec.Raw:
@@ -108,15 +119,15 @@ def encode(document: RawDocument) -> bytes:
     return gzip.compress(_encoder.encode(document), compresslevel=6, mtime=0)
 
 
-def decode(stored: bytes, *, key: str) -> RawDocument:
-    """The document stored under `key`.
+def decode(stored: bytes, *, key: str, model: type[D]) -> D:
+    """The document stored under `key`, as `model` types its answers: `RawDocument` leaves them as they are.
 
     Raises InvalidDocument (or InvalidKey) naming the key and the reason: too large, cut off, not gzip, not JSON, a
     field of the wrong type, a format version from the future, or content that its key does not name.
     """
     parts = parse_raw_key(key)
     try:
-        document = _decoder.decode(unpack(stored, name=key))
+        document: D = _decoder(model).decode(unpack(stored, name=key))
     except msgspec.DecodeError as error:
         raise InvalidDocument(f"{key}: {error}") from error
     if document.format_version != FORMAT_VERSION:

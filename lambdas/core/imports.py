@@ -84,7 +84,7 @@ def read_import(
         origin=f"file {PurePath(name).name}",
         answers=(raw_answer(answer),),
     )
-    return Import(document=document, reading=read_playlist(document))
+    return Import(document=document, reading=read_playlist(document, [page]))
 
 
 def _text(body: bytes, name: str) -> bytes:

@@ -7,8 +7,9 @@ dimension's rows are replaced by better ones. The same documents, in any order, 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import cast
 
 import msgspec
@@ -27,10 +28,11 @@ def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[i
 
     `replaced` maps a chart date (days since 1970-01-01) to its rows, which may be none.
     """
+    incoming = sorted(chain.from_iterable(replaced.values()), key=_sort_key(table))
+    if existing is None:
+        return batch_of(table, incoming)
     at = table.index("chart_date")
-    kept = existing if existing is not None else batch_of(table, ())
-    dates = cast(list[int], column_values(table, kept, "chart_date"))
-    incoming = sorted(chain.from_iterable(replaced.values()), key=lambda row: _sort_key(table, row))
+    dates = cast(list[int], column_values(table, existing, "chart_date"))
     incoming_dates = [cast(int, row[at]) for row in incoming]
     order: list[int] = []
     cursor = 0
@@ -41,7 +43,7 @@ def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[i
         first, last = bisect_left(incoming_dates, day), bisect_right(incoming_dates, day)
         order.extend(range(len(dates) + first, len(dates) + last))
     order.extend(range(cursor, len(dates)))
-    return take(table, (kept, batch_of(table, incoming)), order)
+    return take(table, (existing, batch_of(table, incoming)), order)
 
 
 def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Group]) -> RecordBatch | None:
@@ -50,10 +52,11 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
     A group is all rows of one value of the key's first column: one row, or the artists of one song, which are replaced
     as a set, so that a credit can shrink. The greater of (detail, observed_at, the rows themselves) stays.
     """
-    kept = existing if existing is not None else batch_of(table, ())
-    keys = cast(list[str], column_values(table, kept, table.key[0]))
-    details = column_values(table, kept, "detail")
-    observed = cast(list[int], column_values(table, kept, "observed_at"))
+    if existing is None:
+        return batch_of(table, [row for key in sorted(groups) for row in groups[key]])
+    keys = cast(list[str], column_values(table, existing, table.key[0]))
+    details = column_values(table, existing, "detail")
+    observed = cast(list[int], column_values(table, existing, "observed_at"))
     order: list[int] = []
     incoming: list[Row] = []
     cursor = 0
@@ -66,7 +69,7 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
             offered = _rank(table, rows)
             if offered < held:
                 continue
-            if offered == held and canonical(rows) <= canonical(rows_of(table, kept.slice(start, end - start))):
+            if offered == held and canonical(rows) <= canonical(rows_of(table, existing.slice(start, end - start))):
                 continue
         order.extend(range(cursor, start))
         order.extend(range(len(keys) + len(incoming), len(keys) + len(incoming) + len(rows)))
@@ -75,7 +78,7 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
     if not incoming:
         return None
     order.extend(range(cursor, len(keys)))
-    return take(table, (kept, batch_of(table, incoming)), order)
+    return take(table, (existing, batch_of(table, incoming)), order)
 
 
 def better(table: Table, one: Group, other: Group) -> Group:
@@ -97,5 +100,5 @@ def _detail_rank(detail: object) -> int:
     return DETAILS.index(cast(str, detail))
 
 
-def _sort_key(table: Table, row: Row) -> tuple[Row, ...] | Row:
-    return tuple(row[table.index(name)] for name in ("chart_date", *table.key))
+def _sort_key(table: Table) -> Callable[[Row], Row]:
+    return itemgetter(*(table.index(name) for name in ("chart_date", *table.key)))

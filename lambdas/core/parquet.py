@@ -1,7 +1,8 @@
 """Tables as Parquet: the bytes of an object are a pure function of its rows.
 
-Written for Athena engine 3: zstd, version 1.0 pages, DATE as days and TIMESTAMP as milliseconds without a zone, no
-Arrow metadata. arro3 is a binding of the Rust Parquet writer: 35 MB in a function's package, where pyarrow is 149.
+Written for Athena engine 3: zstd (small objects plain), version 1.0 pages, DATE as days and TIMESTAMP as milliseconds
+without a zone, no Arrow metadata. arro3 is a binding of the Rust Parquet writer: 35 MB in a function's package, where
+pyarrow is 149.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from lambdas.core.rows import Row
 from lambdas.core.schema import SCHEMA_VERSION, ColumnType, Table
 
 VERSION_KEY = "schema_version"
-_COMPRESSION = "zstd(3)"
+# zstd and dictionaries pay for themselves from a year of a chart on. On an object of a few hundred rows their set-up,
+# once for each column, is two thirds of the write's CPU, to save some 20 KB (benchmarks/RESULTS.md).
+_SMALL_ROWS = 1000
 _MAGIC = b"PAR1"
 _ALL_ROWS = 1 << 20  # rows of a batch when reading: more than any object holds
 
@@ -48,10 +51,15 @@ def batch_of(table: Table, rows: Sequence[Row]) -> RecordBatch:
     """Rows as an Arrow batch. Raises TypeError or OverflowError for a value its column cannot hold: none is coerced."""
     columns = list(zip(*rows, strict=True)) or [()] * len(table.columns)
     arrays = []
-    for column, values in zip(table.columns, columns, strict=True):
-        array = Array(values, _BUILT_FROM[column.type])
-        arrays.append(array if _BUILT_FROM[column.type] == _ARROW[column.type] else array.cast(_ARROW[column.type]))
+    for (built, arrow), values in zip(_builders(table), columns, strict=True):
+        array = Array(values, built)
+        arrays.append(array if built is arrow else array.cast(arrow))
     return RecordBatch.from_arrays(arrays, schema=arrow_schema(table))
+
+
+@cache
+def _builders(table: Table) -> tuple[tuple[DataType, DataType], ...]:
+    return tuple((_BUILT_FROM[column.type], _ARROW[column.type]) for column in table.columns)
 
 
 def column_values(table: Table, batch: RecordBatch, name: str) -> list[str | int | bool | None]:
@@ -73,7 +81,8 @@ def encode(batch: RecordBatch) -> bytes:
     write_parquet(
         batch,
         file,
-        compression=_COMPRESSION,
+        compression="uncompressed" if batch.num_rows < _SMALL_ROWS else "zstd(1)",
+        dictionary_enabled=batch.num_rows >= _SMALL_ROWS,
         writer_version="parquet_1_0",
         skip_arrow_metadata=True,
         key_value_metadata={VERSION_KEY: str(SCHEMA_VERSION)},

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeAlias
 
-from lambdas.core.documents import RawDocument
-from lambdas.core.errors import InvalidDocument, PartialChart
+from lambdas.core.documents import DocumentHeader
+from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
 from lambdas.core.rows import Group, Row, days, milliseconds
 from lambdas.core.schema import ALBUMS, ARTISTS, SONG_ARTISTS, SONGS
-from lambdas.core.web_api import Album, Entry, Page, Song, link, read_answer
+from lambdas.core.web_api import Album, Entry, Page, PlaylistAnswer, Song, link, page_in
 
 ID_LENGTH = 22
 _DETAIL = "api"
@@ -38,13 +38,26 @@ class Reading:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_playlist(document: RawDocument) -> Reading:
-    """The rows of a document whose answers are a playlist's.
+class PlaylistDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A raw document with a playlist's answers, decoded in one pass."""
 
-    Raises InvalidDocument for what can never be published: no entries at all, a position given twice, a malformed id,
-    an answer that is no playlist; PartialChart for a document that calls itself whole but is not.
+    answers: tuple[PlaylistAnswer, ...]
+
+    @property
+    def pages(self) -> list[Page]:
+        """The answers' entries. Raises NotAChart for an answer that holds none."""
+        pages = [page_in(answer) for answer in self.answers]
+        if None in pages:
+            raise NotAChart(f"answer {pages.index(None) + 1} does not hold the entries of a playlist")
+        return [page for page in pages if page is not None]
+
+
+def read_playlist(document: DocumentHeader, pages: Iterable[Page]) -> Reading:
+    """The rows of a document whose answers hold these pages.
+
+    Raises InvalidDocument for what can never be published: no entries at all, a position given twice, a malformed id;
+    PartialChart for a document that calls itself whole but is not.
     """
-    pages = [read_answer(answer).page for answer in document.answers]
     positions = _positions(pages, partial=document.partial)
     reading = Reading()
     songs, albums, artists, song_artists = (DimensionRows() for _ in range(4))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 SCHEMA_VERSION = 1
 """Stored in every object's Parquet metadata and in `snapshots.schema_version`; raised when a column changes."""
@@ -28,7 +29,7 @@ class ColumnType(Enum):
     TIMESTAMP = "timestamp"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
     """One column: its name, type, and what it means."""
 
@@ -37,9 +38,12 @@ class Column:
     meaning: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """One table: its columns (the key's first), and whether its objects lie in a partition per year and chart."""
+    """One table: its columns (the key's first), and whether its objects lie in a partition per year and chart.
+
+    There is one of each, compared by identity.
+    """
 
     name: str
     meaning: str
@@ -47,7 +51,7 @@ class Table:
     columns: tuple[Column, ...]
     by_year: bool
 
-    @property
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         """Names in the order of Glue's columns and of the Parquet file."""
         return tuple(column.name for column in self.columns)

@@ -20,7 +20,7 @@ from arro3.core import RecordBatch
 
 from lambdas.core import documents, parquet
 from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
-from lambdas.core.documents import MAX_STORED_BYTES, Rank, RawDocument
+from lambdas.core.documents import MAX_STORED_BYTES, DocumentHeader, Rank
 from lambdas.core.errors import InvalidDocument, PipelineError, WriteConflict
 from lambdas.core.keys import (
     RawKey,
@@ -32,7 +32,7 @@ from lambdas.core.keys import (
     quarantine_key,
 )
 from lambdas.core.merge import better, replace_days, upsert
-from lambdas.core.playlist import Reading, read_playlist
+from lambdas.core.playlist import PlaylistDocument, Reading, read_playlist
 from lambdas.core.rows import Group, Row, days, milliseconds
 from lambdas.core.schema import CHART_ENTRIES, DIMENSIONS, SCHEMA_VERSION, SNAPSHOTS, Table
 from lambdas.core.store import ObjectStore, StoredObject
@@ -64,7 +64,7 @@ class _Read:
     """A document of a day that could be read."""
 
     key: str
-    document: RawDocument
+    document: DocumentHeader
     rank: Rank
     reading: Reading
 
@@ -154,13 +154,13 @@ class Warehouse:
             stored = self.raw.get(key, max_bytes=MAX_STORED_BYTES)
             if stored is None:
                 return None
-            document = documents.decode(stored.body, key=key)
+            document = documents.decode(stored.body, key=key, model=PlaylistDocument)
             today = self.now().date()
             if not is_plausible(document.chart_date, today=today):
                 raise InvalidDocument(
                     f"chart date {document.chart_date} lies outside {FIRST_YEAR} to {last_year(today)}"
                 )
-            reading = Reading() if document.withdrawal else read_playlist(document)
+            reading = Reading() if document.withdrawal else read_playlist(document, document.pages)
         except InvalidDocument as error:
             report.quarantined[key] = str(error)
             self.quarantine(key, str(error))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -115,7 +116,7 @@ class Page(_Struct):
         return self.offset + len(self.items) if self.total is None else self.total
 
 
-class _Playlist(_Struct):
+class Playlist(_Struct):
     """A playlist object of either era, or (with `items` a list) a page: which, is told by what `items` holds."""
 
     type: str | None = None
@@ -126,9 +127,20 @@ class _Playlist(_Struct):
     offset: int = 0
     total: int | None = None
 
+    @property
+    def page(self) -> Page | None:
+        """Its entries, or its first page of them; None if it holds none, as other people's playlists do not."""
+        if isinstance(self.items, list):
+            return Page(items=self.items, offset=self.offset, total=self.total, href=self.href)
+        if isinstance(self.items, Page):
+            return self.items
+        return self.tracks if isinstance(self.tracks, Page) else None
 
-_decode_object = msgspec.json.Decoder(_Playlist).decode
-_decode_entries = msgspec.json.Decoder(list[Entry]).decode
+
+PlaylistAnswer: TypeAlias = Playlist | list[Entry]
+"""What a playlist's document keeps as an answer: a page, a playlist object, or a bare list of entries."""
+
+_decode = msgspec.json.Decoder(PlaylistAnswer).decode
 
 
 @dataclass(frozen=True)
@@ -139,40 +151,38 @@ class Answer:
     playlist_id: str | None
 
 
-def read_answer(answer: bytes | msgspec.Raw) -> Answer:
-    """The page in one of Spotify's answers: a page, a playlist object, or a bare list of entries.
+def read_answer(text: bytes) -> Answer:
+    """One of Spotify's answers, or a file that holds one.
 
     Raises InvalidDocument if it is not JSON or a field has the wrong type, NotAChart if it holds no playlist entries
     (naming what it holds instead).
     """
-    text = bytes(answer).lstrip()
     try:
-        if text.startswith(b"["):
-            page, playlist_id = Page(items=_decode_entries(text)), None
-        else:
-            page, playlist_id = _page_of(_decode_object(text), text)
+        answer = _decode(text)
     except msgspec.ValidationError as error:
         raise _explain(text, error) from error
     except msgspec.DecodeError as error:
         raise InvalidDocument(f"not JSON: {error}") from error
-    if page.items and all(entry.item is UNSET and entry.track is UNSET for entry in page.items):
+    page = page_in(answer)
+    if page is None:
         raise NotAChart(f"holds {describe(text)}, not the entries of a playlist")
-    return Answer(page=page, playlist_id=playlist_id)
+    if isinstance(answer, list):
+        return Answer(page=page, playlist_id=None)
+    named = answer.id or playlist_id_in(answer.href or "") or playlist_id_in(page.href or "")
+    return Answer(page=page, playlist_id=named)
 
 
-def _page_of(playlist: _Playlist, text: bytes) -> tuple[Page, str | None]:
-    if playlist.type is not None and playlist.type.lower() != "playlist":
-        raise NotAChart(f"holds {describe(text)}, not the entries of a playlist")
-    if isinstance(playlist.items, list):
-        page = Page(items=playlist.items, offset=playlist.offset, total=playlist.total, href=playlist.href)
-    elif isinstance(playlist.items, Page):
-        page = playlist.items
-    elif isinstance(playlist.tracks, Page):
-        page = playlist.tracks
+def page_in(answer: PlaylistAnswer) -> Page | None:
+    """The run of entries that an answer holds, or None if it is no chart: a page of an album's tracks, a search."""
+    if isinstance(answer, list):
+        page: Page | None = Page(items=answer)
+    elif answer.type is None or answer.type.lower() == "playlist":
+        page = answer.page
     else:
-        raise NotAChart(f"holds {describe(text)}, not the entries of a playlist")
-    named = playlist.id or playlist_id_in(playlist.href or "") or playlist_id_in(page.href or "")
-    return page, named
+        page = None
+    if page is None or (page.items and all(entry.item is UNSET and entry.track is UNSET for entry in page.items)):
+        return None
+    return page
 
 
 def _explain(text: bytes, error: msgspec.ValidationError) -> InvalidDocument:

@@ -8,19 +8,23 @@ import pytest
 
 from lambdas.core.documents import RawDocument
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
-from lambdas.core.playlist import read_playlist, release_date
+from lambdas.core.playlist import Reading, read_playlist, release_date
 from lambdas.core.rows import days, milliseconds
 from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SONG_ARTISTS, SONGS, Table
 from lambdas.core.web_api import read_answer
 from tests.documents import OBSERVED, album, artist, document, entry, page, spotify_id, track
 
 
+def read(raw: RawDocument) -> Reading:
+    return read_playlist(raw, [read_answer(bytes(answer)).page for answer in raw.answers])
+
+
 def entries_of(raw: RawDocument) -> list[dict[str, object]]:
-    return [dict(zip(CHART_ENTRIES.column_names, row, strict=True)) for row in read_playlist(raw).entries]
+    return [dict(zip(CHART_ENTRIES.column_names, row, strict=True)) for row in read(raw).entries]
 
 
 def only_row(raw: RawDocument, table: Table) -> dict[str, object]:
-    ((rows),) = read_playlist(raw).dimensions[table.name].values()
+    ((rows),) = read(raw).dimensions[table.name].values()
     (row,) = rows
     return dict(zip(table.column_names, row, strict=True))
 
@@ -110,7 +114,7 @@ def test_a_playlist_object_of_either_era_is_read(container: str) -> None:
     ids=["null track", "local file", "episode", "song without an id"],
 )
 def test_a_place_without_a_song_leaves_a_gap_and_is_counted(odd: dict[str, object], counter: str) -> None:
-    reading = read_playlist(document([page([entry(track("One")), odd, entry(track("Three"))])]))
+    reading = read(document([page([entry(track("One")), odd, entry(track("Three"))])]))
     at = CHART_ENTRIES.index("position")
     assert [row[at] for row in reading.entries] == [1, 3]
     assert (reading.depth, reading.gaps, getattr(reading, counter)) == (3, 1, 1)
@@ -119,14 +123,14 @@ def test_a_place_without_a_song_leaves_a_gap_and_is_counted(odd: dict[str, objec
 def test_an_episode_never_becomes_a_song_album_or_artist() -> None:
     show = artist("A Show")
     episode = track("Talk", type="episode", artists=[show], album=album("A Show"))
-    reading = read_playlist(document([page([entry(track("One")), entry(episode)])]))
+    reading = read(document([page([entry(track("One")), entry(episode)])]))
     assert (
         len(reading.dimensions["artists"]) == len(reading.dimensions["albums"]) == len(reading.dimensions["songs"]) == 1
     )
 
 
 def test_a_song_listed_twice_keeps_both_positions_and_warns() -> None:
-    reading = read_playlist(document(songs=[track("One"), track("One")]))
+    reading = read(document(songs=[track("One"), track("One")]))
     assert len(reading.entries) == 2
     assert len(reading.dimensions["songs"]) == 1
     assert reading.warnings == [f"song {spotify_id(('track', 'One'))} is listed again at position 2"]
@@ -149,7 +153,7 @@ def test_an_album_by_other_artists_than_the_song_adds_none_of_them_to_the_song()
 def test_the_credit_keeps_its_order_and_names_with_commas() -> None:
     raw = document(songs=[track(artists=[artist("Rafi, The Maker"), artist("Ñandú")])])
     assert only_row(raw, SONGS)["artist_names"] == "Rafi, The Maker, Ñandú"
-    (rows,) = read_playlist(raw).dimensions[SONG_ARTISTS.name].values()
+    (rows,) = read(raw).dimensions[SONG_ARTISTS.name].values()
     at = SONG_ARTISTS.index("artist_id")
     assert [row[at] for row in rows] == [artist("Rafi, The Maker")["id"], artist("Ñandú")["id"]]
 
@@ -176,36 +180,36 @@ def test_pages_are_joined_by_their_offsets() -> None:
     first = page([entry(track(f"Song {n}")) for n in range(2)], total=3)
     second = page([entry(track("Song 2"))], offset=2, total=3)
     at = CHART_ENTRIES.index("position")
-    assert [row[at] for row in read_playlist(document([first, second])).entries] == [1, 2, 3]
+    assert [row[at] for row in read(document([first, second])).entries] == [1, 2, 3]
 
 
 def test_a_page_of_a_longer_playlist_is_refused_unless_it_says_it_is_partial() -> None:
     last = page([entry(track())], offset=857, total=858)
     with pytest.raises(PartialChart, match="positions 858 to 858, 1 of a playlist of 858"):
-        read_playlist(document([last]))
+        read(document([last]))
     assert [row["position"] for row in entries_of(document([last], partial=True))] == [858]
 
 
 def test_a_position_given_twice_is_refused() -> None:
     same = page([entry(track())])
     with pytest.raises(InvalidDocument, match="position 1 is given twice"):
-        read_playlist(document([same, same]))
+        read(document([same, same]))
 
 
 @pytest.mark.parametrize("bad", ["", "short", "x" * 23, "ſ" * 22, "'; DROP TABLE songs;--x"])
 def test_a_malformed_id_is_refused_with_its_position(bad: str) -> None:
     with pytest.raises(InvalidDocument, match="position 1: .* is not the id of a song"):
-        read_playlist(document(songs=[track(id=bad)]))
+        read(document(songs=[track(id=bad)]))
 
 
 def test_a_chart_without_a_single_song_is_refused() -> None:
     with pytest.raises(InvalidDocument, match="none of its 2 places holds a song: 2 empty"):
-        read_playlist(document([page([entry(None), entry(None)])]))
+        read(document([page([entry(None), entry(None)])]))
 
 
 def test_an_empty_chart_is_refused() -> None:
     with pytest.raises(InvalidDocument, match="no entries at all"):
-        read_playlist(document([page([])]))
+        read(document([page([])]))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from lambdas.core import documents
-from lambdas.core.documents import MAX_STORED_BYTES, MAX_UNPACKED_BYTES, decode, encode, raw_answer, unpack
+from lambdas.core.documents import MAX_STORED_BYTES, MAX_UNPACKED_BYTES, RawDocument, decode, encode, raw_answer, unpack
 from lambdas.core.errors import InvalidDocument, InvalidKey
 from lambdas.core.keys import parse_raw_key
 from tests.documents import document, page
@@ -17,7 +17,7 @@ from tests.documents import document, page
 
 def test_a_document_comes_back_as_it_was_stored() -> None:
     raw = document()
-    assert decode(encode(raw), key=raw.key) == raw
+    assert decode(encode(raw), key=raw.key, model=RawDocument) == raw
 
 
 def test_the_key_names_chart_date_moment_provider_and_content() -> None:
@@ -90,7 +90,7 @@ def damaged(change: str) -> bytes:
 def test_a_damaged_document_is_refused_with_its_key_and_the_reason(change: str, said: str) -> None:
     key = document().key
     with pytest.raises(InvalidDocument, match=said) as caught:
-        decode(damaged(change), key=key)
+        decode(damaged(change), key=key, model=RawDocument)
     assert str(caught.value).startswith(key)
 
 

@@ -1,0 +1,91 @@
+"""The extract function: a schedule's event in, a raw document on S3 out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import UTC, datetime
+from typing import Annotated, Final, Protocol
+
+import boto3
+import msgspec
+
+from lambdas.core.adapters.credentials import read_credentials
+from lambdas.core.adapters.environment import read_environment
+from lambdas.core.adapters.logs import configure_logs
+from lambdas.core.adapters.s3 import S3Store
+from lambdas.core.errors import PipelineError
+from lambdas.core.sources import Budget, ChartSource
+from lambdas.extract.poll import PollResult, decode_event, poll
+
+_log = logging.getLogger("extract")
+
+MAX_CALLS: Final = 300
+"""Calls to Spotify in one run: a Development Mode app's quota was met after about 1,100 in 24 hours."""
+RESERVE_SECONDS: Final = 5.0
+"""Kept of the function's time for storing the document and answering."""
+
+
+_Set = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class LambdaContext(Protocol):
+    """What is used of https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
+    """The function's environment variables."""
+
+    stage: _Set
+    raw_bucket: _Set
+    spotify_credentials_parameter: _Set
+    spotify_endpoint: str | None = None
+    """Where Spotify is; None for the real one."""
+    log_level: str = "INFO"
+
+
+def handler(event: object, context: LambdaContext) -> dict[str, object]:
+    """Poll the chart that the event names (`PolledChart`); answers a `PollResult` as JSON.
+
+    Raises the PipelineError that stopped it, so that the invocation fails with that one line.
+    """
+    configure_logs("INFO")
+    try:
+        environment = read_environment(Environment, os.environ)
+        configure_logs(environment.log_level)
+        result = _poll(event, context, environment)
+    except PipelineError as error:
+        # One line, no traceback: this is a state of the world, not a defect.
+        _log.error(str(error), extra={"error": type(error).__name__})
+        raise
+    answer: dict[str, object] = msgspec.to_builtins(result)
+    _log.log(logging.WARNING if result.outcome == "rate_limited" else logging.INFO, "poll", extra={"result": answer})
+    return answer
+
+
+def _poll(event: object, context: LambdaContext, environment: Environment) -> PollResult:
+    budget = Budget(
+        max_calls=MAX_CALLS,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS,
+    )
+    return poll(
+        decode_event(event),
+        store=S3Store(boto3.client("s3"), environment.raw_bucket),
+        open_source=lambda: _open_source(environment),
+        now=datetime.now(UTC),
+        budget=budget,
+    )
+
+
+def _open_source(environment: Environment) -> ChartSource:
+    # Imported here: spotipy, requests and redis cost 0.3 s of CPU, which a poll of a held date need not spend.
+    from lambdas.core.adapters.playlist import PlaylistSource
+    from lambdas.core.adapters.spotify import SPOTIFY, SpotifyAddress
+
+    endpoint = environment.spotify_endpoint
+    address = SPOTIFY if endpoint is None else SpotifyAddress.at(endpoint)
+    parameter = environment.spotify_credentials_parameter
+    credentials = read_credentials(boto3.client("ssm"), parameter, stage=environment.stage)
+    return PlaylistSource(credentials, stage=environment.stage, address=address)

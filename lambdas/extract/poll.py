@@ -1,0 +1,132 @@
+"""A poll: fetch a chart unless its date is already held, and keep it in the raw zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from lambdas.core.charts import parse_chart, parse_playlist_id, step
+from lambdas.core.documents import encode
+from lambdas.core.errors import ConfigurationError, InvalidKey, RateLimited
+from lambdas.core.keys import day_prefix, parse_raw_key
+from lambdas.core.sources import Budget, ChartSource, PolledChart
+from lambdas.core.store import ObjectStore
+
+Outcome: TypeAlias = Literal["stored", "held", "rate_limited"]
+
+_LARGEST_OFFSET = 31
+
+
+class PollResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a poll came to.
+
+    `stored`: a new raw document is under `raw_key`. `held`: the date was there already, under `raw_key`, and nothing
+    was written. `rate_limited`: Spotify asks to wait longer than the run can; a later poll tries again.
+    """
+
+    chart: str
+    outcome: Outcome
+    message: str
+    calls: int
+    chart_date: date | None = None
+    raw_key: str | None = None
+    retry_after_seconds: float | None = None
+
+
+def decode_event(event: object) -> PolledChart:
+    """The chart that a schedule's input names.
+
+    Raises ConfigurationError (InvalidChart for a chart's or a playlist's name) saying which field is wrong.
+    """
+    try:
+        chart = msgspec.convert(event, PolledChart)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(
+            f"the event is not a chart to poll: {error}: send what the chart's schedule sends, "
+            '{"chart": ..., "period": ..., "provider": ..., "playlist_id": ..., "dated_by": ...}'
+        ) from error
+    if abs(chart.date_offset_days) > _LARGEST_OFFSET:
+        raise ConfigurationError(
+            f"{chart.chart}: date_offset_days is {chart.date_offset_days}: use -{_LARGEST_OFFSET} to {_LARGEST_OFFSET}"
+        )
+    parse_chart(chart.chart)
+    return msgspec.structs.replace(chart, playlist_id=parse_playlist_id(chart.playlist_id))
+
+
+def poll(
+    chart: PolledChart,
+    *,
+    store: ObjectStore,
+    open_source: Callable[[], ChartSource],
+    now: datetime,
+    budget: Budget,
+) -> PollResult:
+    """Fetch the chart and keep it, once per chart date.
+
+    `open_source` is called only if there is something to fetch: a poll of a held date costs neither a call to Spotify
+    nor a look at the credentials. Raises what `ChartSource.fetch` raises, but for RateLimited, which is an outcome.
+    """
+    if held := _held_for_period(store, chart, now):
+        return _held(chart, held, budget)
+    try:
+        document = open_source().fetch(chart, now=now, budget=budget)
+    except RateLimited as limit:
+        return PollResult(
+            chart=chart.chart,
+            outcome="rate_limited",
+            message=str(limit),
+            calls=budget.calls,
+            retry_after_seconds=limit.retry_after,
+        )
+    if held := _held_on(store, chart, document.chart_date):
+        return _held(chart, held, budget)
+    if not store.put_new(document.key, encode(document)):
+        return _held(chart, document.key, budget)
+    return PollResult(
+        chart=chart.chart,
+        outcome="stored",
+        message=f"{chart.chart} of {document.chart_date} stored in {budget.calls} calls to Spotify",
+        calls=budget.calls,
+        chart_date=document.chart_date,
+        raw_key=document.key,
+    )
+
+
+def _held_for_period(store: ObjectStore, chart: PolledChart, now: datetime) -> str | None:
+    """Key of the document of the newest chart there can be by now: a week's chart is newest for a week."""
+    newest = now.astimezone(UTC).date() + timedelta(days=chart.date_offset_days)
+    for days_before in range(step(chart.period).days):
+        if held := _held_on(store, chart, newest - timedelta(days=days_before)):
+            return held
+    return None
+
+
+def _held_on(store: ObjectStore, chart: PolledChart, chart_date: date) -> str | None:
+    """Key of the newest document that the chart's provider gave for a date.
+
+    Documents of other providers, such as an imported file, do not count: which of them wins is for the transform.
+    """
+    keys = [key for key in store.keys(day_prefix(chart.chart, chart_date)) if _provider(key) == chart.provider]
+    return max(keys, default=None)
+
+
+def _provider(key: str) -> str | None:
+    try:
+        return parse_raw_key(key).provider
+    except InvalidKey:
+        return None  # something else that was put there: it holds no date
+
+
+def _held(chart: PolledChart, key: str, budget: Budget) -> PollResult:
+    chart_date = parse_raw_key(key).chart_date
+    return PollResult(
+        chart=chart.chart,
+        outcome="held",
+        message=f"{chart.chart} of {chart_date} is held already: nothing to store",
+        calls=budget.calls,
+        chart_date=chart_date,
+        raw_key=key,
+    )

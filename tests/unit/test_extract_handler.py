@@ -1,0 +1,481 @@
+"""The extract function: what it decides (with a scripted source), and as the Lambda runtime calls it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import msgspec
+import pytest
+from moto import mock_aws
+
+from lambdas.core.adapters.credentials import Credentials, write_credentials
+from lambdas.core.adapters.logs import JsonFormatter, configure_logs
+from lambdas.core.documents import RawDocument, decode
+from lambdas.core.errors import (
+    AccessForbidden,
+    ChartNotFound,
+    ConfigurationError,
+    CredentialsMissing,
+    InvalidChart,
+    RateLimited,
+    SourceUnavailable,
+)
+from lambdas.core.keys import day_prefix
+from lambdas.core.sources import Budget, PolledChart
+from lambdas.extract.handler import handler
+from lambdas.extract.poll import PollResult, decode_event, poll
+from local.spotify.api import CLIENT_ID, CLIENT_SECRET
+from local.spotify.faults import Fault, FaultKind
+from local.spotify.server import SpotifyStandIn
+from tests.documents import document
+from tests.fakes import MemoryStore
+from tests.payloads import REPOSITORY
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+NOW = datetime(2026, 3, 6, 9, 30, tzinfo=UTC)
+EVENTS = REPOSITORY / "tests" / "events"
+BUCKET = "raw-zone"
+PARAMETER = "/spotify-etl/dev/credentials"
+
+
+def event(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+DAILY = decode_event(event("schedule_daily_chart"))
+WEEKLY = decode_event(event("schedule_weekly_chart"))
+
+
+# The event
+
+
+@pytest.mark.parametrize("name", ["schedule_daily_chart", "schedule_weekly_chart"])
+def test_a_schedules_event_is_the_chart_it_polls(name: str) -> None:
+    assert msgspec.to_builtins(decode_event(event(name))) == event(name)
+
+
+def test_a_playlist_may_be_given_by_its_link_and_an_offset_left_out() -> None:
+    chart = decode_event(event("schedule_own_playlist"))
+
+    assert (chart.playlist_id, chart.date_offset_days) == ("1aB2cD3eF4gH5iJ6kL7mN8", 0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (event("schedule_unknown_field"), "unknown field `playlist`"),
+        ({}, "missing required field `chart`"),
+        (None, "Expected `object`"),
+        ([event("schedule_daily_chart")], "Expected `object`"),
+        (event("schedule_daily_chart") | {"provider": "charts_csv"}, "charts_csv"),
+        (event("schedule_daily_chart") | {"date_offset_days": "-1"}, "date_offset_days"),
+        (event("schedule_daily_chart") | {"date_offset_days": 10**12}, "use -31 to 31"),
+        (event("schedule_daily_chart") | {"chart": "Top 50"}, "'Top 50' cannot name a chart"),
+        (event("schedule_daily_chart") | {"playlist_id": "top50"}, "'top50' is not a playlist"),
+        ({"version": "0", "detail-type": "Scheduled Event", "source": "aws.events"}, "unknown field `version`"),
+    ],
+)
+def test_an_event_that_names_no_chart_is_refused_by_the_field(sent: object, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        decode_event(sent)
+
+    assert "\n" not in str(caught.value)
+
+
+# What a poll decides
+
+
+@dataclass
+class ScriptedSource:
+    """Gives `answer`, or raises it; counts the calls it is asked for."""
+
+    answer: RawDocument | Exception
+    fetched: int = 0
+
+    def fetch(self, chart: PolledChart, *, now: datetime, budget: Budget) -> RawDocument:  # noqa: ARG002  # the port's
+        self.fetched += 1
+        budget.spend_call()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class Zone:
+    """A raw zone, and a source before it."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    source: ScriptedSource = field(default_factory=lambda: ScriptedSource(document()))
+
+    def poll(self, chart: PolledChart = DAILY, *, now: datetime = NOW) -> PollResult:
+        return poll(
+            chart,
+            store=self.store,
+            open_source=lambda: self.source,
+            now=now,
+            budget=Budget(max_calls=10, seconds_left=lambda: 60.0),
+        )
+
+    def hold(self, held: RawDocument) -> str:
+        self.store.objects[held.key] = b"held before"
+        return held.key
+
+
+@pytest.fixture
+def zone() -> Zone:
+    return Zone()
+
+
+def test_a_new_chart_is_stored_under_its_key(zone: Zone) -> None:
+    result = zone.poll()
+
+    expected = document()
+    assert result == PollResult(
+        chart=DAILY.chart,
+        outcome="stored",
+        message=f"{DAILY.chart} of 2026-03-05 stored in 1 calls to Spotify",
+        calls=1,
+        chart_date=expected.chart_date,
+        raw_key=expected.key,
+    )
+    assert decode(zone.store.objects[expected.key], key=expected.key) == expected
+
+
+def test_a_poll_of_a_held_date_opens_no_source_and_makes_no_call(zone: Zone) -> None:
+    key = zone.hold(document())
+
+    result = zone.poll(now=NOW + timedelta(hours=14))
+
+    assert (result.outcome, result.raw_key, result.chart_date, result.calls) == ("held", key, date(2026, 3, 5), 0)
+    assert zone.source.fetched == 0
+    assert zone.store.writes == []
+
+
+def test_the_newest_document_is_named_where_a_date_is_held_more_than_once(zone: Zone) -> None:
+    zone.hold(document())
+    newer = zone.hold(document(observed_at=NOW + timedelta(hours=1)))
+
+    assert zone.poll().raw_key == newer
+
+
+def test_the_next_utc_day_is_polled_again(zone: Zone) -> None:
+    zone.hold(document())
+    zone.source.answer = document(chart_date=date(2026, 3, 6))
+
+    assert zone.poll(now=datetime(2026, 3, 7, 0, 0, 1, tzinfo=UTC)).outcome == "stored"
+
+
+def test_a_chart_that_is_still_yesterdays_is_fetched_but_not_stored_again(zone: Zone) -> None:
+    key = zone.hold(document(chart_date=date(2026, 3, 4)))
+    zone.source.answer = document(chart_date=date(2026, 3, 4), observed_at=NOW)
+
+    result = zone.poll()
+
+    assert (result.outcome, result.raw_key, result.calls) == ("held", key, 1)
+    assert zone.store.writes == []
+
+
+def test_a_file_of_another_provider_does_not_hold_the_date(zone: Zone) -> None:
+    zone.hold(document(provider="charts_csv"))
+
+    assert zone.poll().outcome == "stored"
+
+
+def test_a_stray_object_in_the_raw_zone_does_not_hold_the_date(zone: Zone) -> None:
+    zone.store.objects[f"{day_prefix(DAILY.chart, date(2026, 3, 5))}notes-playlist.txt"] = b""
+
+    assert zone.poll().outcome == "stored"
+
+
+def test_another_charts_document_does_not_hold_the_date(zone: Zone) -> None:
+    zone.hold(document(chart="regional-us-daily"))
+
+    assert zone.poll().outcome == "stored"
+
+
+@pytest.mark.parametrize("days_later", range(7))
+def test_a_weekly_chart_is_held_until_the_next_one_can_be_there(zone: Zone, days_later: int) -> None:
+    thursday = date(2026, 3, 5)
+    zone.hold(document(chart=WEEKLY.chart, chart_date=thursday))
+
+    assert zone.poll(WEEKLY, now=NOW + timedelta(days=days_later)).outcome == "held"
+    assert zone.source.fetched == 0
+
+
+def test_a_weekly_chart_is_polled_again_when_the_next_one_can_be_there(zone: Zone) -> None:
+    zone.hold(document(chart=WEEKLY.chart, chart_date=date(2026, 3, 5)))
+    zone.source.answer = document(chart=WEEKLY.chart, chart_date=date(2026, 3, 12))
+
+    assert zone.poll(WEEKLY, now=NOW + timedelta(days=7)).outcome == "stored"
+
+
+def test_a_writer_that_stores_the_same_document_first_is_no_fault(zone: Zone) -> None:
+    zone.store.before_write = lambda key: zone.store.objects.setdefault(key, b"theirs")
+
+    result = zone.poll()
+
+    assert (result.outcome, result.raw_key) == ("held", document().key)
+    assert zone.store.objects == {document().key: b"theirs"}
+
+
+def test_a_rate_limit_is_an_outcome_that_says_how_long(zone: Zone) -> None:
+    zone.source.answer = RateLimited("wait", retry_after=21_600.0, quota_exceeded=True)
+
+    result = zone.poll()
+
+    assert (result.outcome, result.retry_after_seconds, result.message) == ("rate_limited", 21_600.0, "wait")
+    assert (result.raw_key, result.chart_date, result.calls) == (None, None, 1)
+    assert zone.store.objects == {}
+
+
+def test_any_other_wall_is_raised_and_nothing_is_stored(zone: Zone) -> None:
+    zone.source.answer = ChartNotFound("no such playlist")
+
+    with pytest.raises(ChartNotFound):
+        zone.poll()
+
+    assert zone.store.objects == {}
+
+
+# As the Lambda runtime calls it
+
+
+@dataclass
+class Context:
+    milliseconds: int = 60_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+@dataclass
+class Function:
+    """The deployed function: its environment, bucket, parameter and Spotify, and what it logs."""
+
+    spotify: SpotifyStandIn
+    s3: S3Client
+    log: io.StringIO
+
+    def __call__(self, sent: object = None, *, context: Context | None = None) -> dict[str, Any]:
+        """The runtime's way: JSON in, JSON out."""
+        given = event("schedule_daily_chart") if sent is None else sent
+        answered = handler(json.loads(json.dumps(given)), context or Context())
+        result: dict[str, Any] = json.loads(json.dumps(answered))
+        return result
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The project's own log lines; moto has some of its own."""
+        logged = [json.loads(line) for line in self.log.getvalue().splitlines()]
+        return [line for line in logged if line["logger"] in ("extract", "spotify")]
+
+    def keys(self) -> list[str]:
+        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What goes to the process's log, with the root logger as the Lambda runtime leaves it: one handler."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    formatters = [(handler, handler.formatter) for handler in handlers]
+    stream = io.StringIO()
+    root.handlers = [logging.StreamHandler(stream)]
+    yield stream
+    root.handlers = handlers
+    for each, formatter in formatters:
+        each.setFormatter(formatter)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def function(monkeypatch: pytest.MonkeyPatch, log: io.StringIO) -> Iterator[Function]:
+    with SpotifyStandIn() as spotify, mock_aws():
+        for name, value in {
+            "STAGE": "dev",
+            "RAW_BUCKET": BUCKET,
+            "SPOTIFY_CREDENTIALS_PARAMETER": PARAMETER,
+            "SPOTIFY_ENDPOINT": spotify.url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        for name in ("LOG_LEVEL", "AWS_ENDPOINT_URL", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        credentials = Credentials(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
+        write_credentials(boto3.client("ssm"), PARAMETER, credentials)
+        yield Function(spotify, s3, log)
+
+
+def test_a_poll_stores_the_chart_and_the_next_one_finds_it_held(function: Function) -> None:
+    first = function()
+    calls = len(function.spotify.requests())
+    second = function()
+
+    assert (first["outcome"], first["chart"], first["calls"]) == ("stored", DAILY.chart, calls)
+    assert function.keys() == [first["raw_key"]]
+    body = function.s3.get_object(Bucket=BUCKET, Key=first["raw_key"])["Body"].read()
+    assert decode(body, key=first["raw_key"]).chart_date.isoformat() == first["chart_date"]
+    assert (second["outcome"], second["raw_key"], second["calls"]) == ("held", first["raw_key"], 0)
+    assert len(function.spotify.requests()) == calls
+
+
+def test_each_poll_leaves_one_line_of_json_with_its_result(function: Function) -> None:
+    result = function()
+
+    [line] = function.lines()
+    assert (line["level"], line["message"], line["result"]) == ("INFO", "poll", result)
+    assert datetime.fromisoformat(line["timestamp"]).tzinfo is not None
+
+
+def test_a_rate_limit_is_recorded_and_the_invocation_succeeds(function: Function) -> None:
+    function.spotify.fail(Fault(FaultKind.QUOTA_EXCEEDED, retry_after=48_925))
+
+    result = function()
+
+    assert (result["outcome"], result["retry_after_seconds"]) == ("rate_limited", 48_925.0)
+    assert "13 h 35 min" in result["message"]
+    assert function.keys() == []
+    assert [line["level"] for line in function.lines()] == ["WARNING"]
+
+
+def test_a_wall_fails_the_invocation_with_one_line_and_no_traceback_in_the_log(function: Function) -> None:
+    function.spotify.fail(Fault(FaultKind.FORBIDDEN))
+
+    with pytest.raises(AccessForbidden) as caught:
+        function()
+
+    [line] = function.lines()
+    assert (line["level"], line["error"], line["message"]) == ("ERROR", "AccessForbidden", str(caught.value))
+    assert "Traceback" not in function.log.getvalue()
+    assert function.keys() == []
+
+
+def test_missing_credentials_are_named_with_the_command_for_this_stage(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPOTIFY_CREDENTIALS_PARAMETER", "/other")
+
+    with pytest.raises(CredentialsMissing, match=r"/other: run `etl credentials --stage dev`"):
+        function()
+
+    assert function.spotify.requests() == ()
+
+
+def test_a_held_date_needs_no_credentials(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    function()
+    boto3.client("ssm").delete_parameter(Name=PARAMETER)
+
+    assert function()["outcome"] == "held"
+
+
+def test_a_bad_event_fails_with_what_is_wrong_in_it(function: Function) -> None:
+    with pytest.raises(ConfigurationError, match="unknown field `playlist`"):
+        function(event("schedule_unknown_field"))
+
+    assert [line["error"] for line in function.lines()] == ["ConfigurationError"]
+    with pytest.raises(InvalidChart):
+        function(event("schedule_daily_chart") | {"chart": "../escape"})
+
+
+@pytest.mark.parametrize("name", ["STAGE", "RAW_BUCKET", "SPOTIFY_CREDENTIALS_PARAMETER"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_or_empty_setting_is_named(
+    function: Function, monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
+) -> None:
+    monkeypatch.delenv(name)
+    if value is not None:
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=rf"`(\$\.)?{name}`"):
+        function()
+
+
+@pytest.mark.parametrize(("name", "value"), [("LOG_LEVEL", "LOUD"), ("SPOTIFY_ENDPOINT", "http://spotify.example")])
+def test_a_setting_that_cannot_be_is_named(
+    function: Function, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=f"{name} is '{value}'"):
+        function()
+
+
+def test_a_function_near_its_end_makes_no_call(function: Function) -> None:
+    with pytest.raises(SourceUnavailable, match="the time of this run is used up"):
+        function(context=Context(milliseconds=5_500))
+
+    assert function.spotify.requests() == ()
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO"])
+def test_no_log_line_holds_a_secret_at_any_level(
+    function: Function, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    for name in ("spotipy", "botocore", "boto3", "urllib3"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    monkeypatch.setenv("LOG_LEVEL", level)
+    function.spotify.fail(Fault(FaultKind.UNAUTHORIZED))
+
+    function()
+
+    logged = function.log.getvalue()
+    assert logged
+    for secret in (CLIENT_SECRET, "Bearer", "Basic ", "access_token"):
+        assert secret not in logged
+
+
+def test_spotipy_is_not_imported_until_there_is_something_to_fetch() -> None:
+    check = "import sys, lambdas.extract.handler; sys.exit('spotipy' in sys.modules or 'redis' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], cwd=REPOSITORY, check=False, timeout=60).returncode == 0
+
+
+# Logs
+
+
+def test_a_log_line_is_json_whatever_its_fields_hold(log: io.StringIO) -> None:
+    configure_logs("INFO")
+    extra = {"when": date(2026, 3, 5), "odd": object, "lines": "a\nb", "name_": "ö"}
+    try:
+        raise ValueError("of no kind")
+    except ValueError:
+        logging.getLogger("a.b").exception("it %s", "broke", extra=extra)
+
+    [line] = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert (line["level"], line["logger"], line["message"], line["when"]) == ("ERROR", "a.b", "it broke", "2026-03-05")
+    assert line["lines"] == "a\nb"
+    assert "ValueError: of no kind" in line["exception"]
+
+
+def test_the_runtimes_own_log_handler_is_kept(log: io.StringIO) -> None:
+    before = list(logging.getLogger().handlers)
+    configure_logs("WARNING")
+    configure_logs("WARNING")
+
+    assert logging.getLogger().handlers == before
+    assert isinstance(before[0].formatter, JsonFormatter)
+    logging.getLogger("x").info("not shown")
+    assert log.getvalue() == ""
+
+
+def test_debug_is_for_the_projects_own_lines_not_for_libraries_that_log_secrets(log: io.StringIO) -> None:
+    names = ("spotipy.client", "spotipy.oauth2", "botocore.parsers", "urllib3.connectionpool")
+    for name in names:
+        logging.getLogger(name.partition(".")[0]).setLevel(logging.NOTSET)
+    configure_logs("DEBUG")
+
+    for name in (*names, "lambdas.extract"):
+        logging.getLogger(name).debug("a secret, or not")
+
+    assert [json.loads(line)["logger"] for line in log.getvalue().splitlines()] == ["lambdas.extract"]

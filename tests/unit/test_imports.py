@@ -1,0 +1,139 @@
+"""Files people bring: names, dates, wrappers, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from lambdas.core.errors import (
+    InvalidChart,
+    InvalidDocument,
+    NotAChart,
+    PartialChart,
+    PipelineError,
+    UndatedChart,
+    UnnamedChart,
+)
+from lambdas.core.imports import Import, read_import
+from tests.documents import entry, page, track
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
+TOP_50 = "37i9dQZEVXbMDoHDwVN2tF"
+OWN = "0" * 22
+
+
+def brought(payload: Any, name: str = "file.json", **given: Any) -> Import:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload, indent=2).encode()
+    return read_import(body, name=name, received_at=NOW, **given)
+
+
+def of_playlist(playlist: str, *entries: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    address = f"https://api.spotify.com/v1/playlists/{playlist}/tracks?offset=0&limit=100"
+    return page(entries or [entry(track())], href=address, **fields)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        of_playlist(TOP_50),
+        {"type": "playlist", "id": TOP_50, "tracks": page([entry(track(), era="track")])},
+        {"type": "playlist", "id": TOP_50, "items": page([entry(track())])},
+        [{"type": "playlist", "id": TOP_50, "items": page([entry(track())])}],
+    ],
+    ids=["page", "playlist of before 2026", "playlist of 2026", "playlist in a list"],
+)
+def test_each_shape_of_spotifys_own_chart_tells_its_chart_and_date(payload: Any) -> None:
+    document = brought(payload).document
+    assert (document.chart, document.period, document.chart_date) == (
+        "regional-global-daily",
+        "daily",
+        date(2026, 3, 5),
+    )
+    assert document.observed_at == datetime(2026, 3, 6, tzinfo=UTC)
+
+
+def test_a_bare_list_of_entries_needs_a_name_only() -> None:
+    document = brought([entry(track())], chart="road-trip").document
+    assert (document.chart, document.chart_date) == ("road-trip", date(2026, 3, 6))
+
+
+def test_what_is_given_beats_what_the_file_says() -> None:
+    document = brought(of_playlist(TOP_50), chart="mine", chart_date=date(2020, 2, 29)).document
+    assert (document.chart, document.chart_date) == ("mine", date(2020, 2, 29))
+
+
+def test_a_file_named_as_spotify_names_its_downloads_tells_chart_and_date() -> None:
+    document = brought(of_playlist(OWN), name="folder/regional-us-weekly-2026-03-05.json").document
+    assert (document.chart, document.period, document.chart_date) == ("regional-us-weekly", "weekly", date(2026, 3, 5))
+
+
+def test_a_date_in_any_other_file_name_is_not_taken_for_the_chart_date() -> None:
+    document = brought(of_playlist(OWN), name="export-2001-01-01.json", chart="mine").document
+    assert document.chart_date == date(2026, 3, 6)
+
+
+def test_entries_without_dates_are_observed_at_the_end_of_the_date_given() -> None:
+    document = brought(
+        of_playlist(OWN, entry(track(), added_at=None)), chart="mine", chart_date=date(2026, 1, 1)
+    ).document
+    assert document.observed_at == datetime(2026, 1, 1, 23, 59, 59, tzinfo=UTC)
+
+
+def test_the_clock_plays_no_part_in_the_key() -> None:
+    body = json.dumps(of_playlist(TOP_50)).encode()
+    later = read_import(body, name="other.json", received_at=datetime(2027, 1, 1, tzinfo=UTC))
+    assert brought(body).document.key == later.document.key
+
+
+@pytest.mark.parametrize("pack", [lambda body: body, gzip.compress, lambda body: b"\xef\xbb\xbf" + body + b"\n"])
+def test_gzip_and_a_byte_order_mark_change_nothing(pack: Any) -> None:
+    body = json.dumps(of_playlist(TOP_50)).encode()
+    assert brought(pack(body)).document.key == brought(body).document.key
+
+
+@pytest.mark.parametrize(
+    ("payload", "given", "error", "said"),
+    [
+        (b"", {}, InvalidDocument, "is empty"),
+        (b"rank,uri\n1,spotify:track:x\n", {}, NotAChart, "is not JSON"),
+        (b'{"items": [', {}, InvalidDocument, "not JSON"),
+        (gzip.compress(b"{}")[:-4], {}, InvalidDocument, "cut off"),
+        (page([]), {}, InvalidDocument, "no entries"),
+        ([], {}, InvalidDocument, "no entries"),
+        ([{"type": "playlist"}, {"type": "playlist"}], {}, InvalidDocument, "list of 2 playlists: import one"),
+        (of_playlist(OWN), {}, UnnamedChart, f"{OWN}, which is none of Spotify's charts: name the chart with --chart"),
+        ([entry(track())], {}, UnnamedChart, "does not say its chart: name the chart with --chart"),
+        (of_playlist(OWN), {"chart": "Road Trip"}, InvalidChart, "'Road Trip' cannot name a chart"),
+        (
+            page([entry(track("1")), entry(track("2"), added_at="2026-03-07T00:00:00Z")]),
+            {"chart": "mine"},
+            UndatedChart,
+            "added on 2 different days .2026-03-06 to 2026-03-07.: say which day it is of with --chart-date",
+        ),
+        (page([entry(track(), added_at=None)]), {"chart": "mine"}, UndatedChart, "carry no date.*--chart-date"),
+        (of_playlist(TOP_50), {"chart_date": date(1999, 1, 1)}, UndatedChart, "outside 2008 to 2027"),
+        (of_playlist(TOP_50, total=210), {}, PartialChart, "entries 1 to 1 of a playlist of 210: give --partial"),
+        (of_playlist(TOP_50, entry(None)), {}, InvalidDocument, "none of its 1 places holds a song"),
+        (of_playlist(TOP_50, entry(track(id="x"))), {}, InvalidDocument, "is not the id of a song"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_in_one_line_with_the_remedy(
+    payload: Any, given: dict[str, Any], error: type[PipelineError], said: str
+) -> None:
+    with pytest.raises(error, match=said) as caught:
+        brought(payload, **given)
+    assert "\n" not in str(caught.value)
+
+
+def test_partial_lets_a_page_in_and_leaves_a_whole_playlist_whole() -> None:
+    assert brought(of_playlist(TOP_50, total=210), partial=True).document.partial
+    assert not brought(of_playlist(TOP_50), partial=True).document.partial
+
+
+def test_an_official_name_with_an_impossible_date_is_refused() -> None:
+    with pytest.raises(UndatedChart, match="2026-02-30"):
+        brought(of_playlist(OWN), name="regional-us-daily-2026-02-30.json")

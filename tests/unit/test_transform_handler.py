@@ -1,0 +1,92 @@
+"""The transform function as its event source calls it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdas.core import documents
+from lambdas.core.documents import RawDocument
+from lambdas.core.schema import CHART_ENTRIES
+from lambdas.core.warehouse import Warehouse
+from lambdas.transform.handler import Message, process
+from tests.documents import DAY, document, track
+from tests.fakes import MemoryStore
+from tests.tables import read_table
+
+EVENT = json.loads((Path(__file__).parent.parent / "events" / "s3_object_created.json").read_text("utf-8"))
+
+
+def message(identifier: str, key: str) -> Message:
+    event = json.loads(json.dumps(EVENT))
+    event["detail"]["object"]["key"] = key
+    return {"messageId": identifier, "body": json.dumps(event)}
+
+
+@pytest.fixture
+def warehouse() -> Warehouse:
+    return Warehouse(raw=MemoryStore(), tables=MemoryStore(), sleep=lambda _: None)
+
+
+def put(warehouse: Warehouse, raw: RawDocument) -> str:
+    warehouse.raw.put_new(raw.key, documents.encode(raw))
+    return raw.key
+
+
+def positions(warehouse: Warehouse) -> list[tuple[Any, Any]]:
+    assert isinstance(warehouse.tables, MemoryStore)
+    return [(row["chart"], row["position"]) for row in read_table(warehouse.tables, CHART_ENTRIES)]
+
+
+def test_a_batch_of_events_fills_the_tables(warehouse: Warehouse) -> None:
+    keys = [put(warehouse, document(chart=chart)) for chart in ("regional-global-daily", "road-trip")]
+    assert process([message(str(n), key) for n, key in enumerate(keys)], warehouse) == []
+    assert positions(warehouse) == [("regional-global-daily", 1), ("road-trip", 1)]
+
+
+def test_the_same_event_twice_in_a_batch_is_one_load(warehouse: Warehouse) -> None:
+    key = put(warehouse, document())
+    assert process([message("a", key), message("b", key)], warehouse) == []
+    assert len(positions(warehouse)) == 1
+
+
+def test_a_bad_document_is_quarantined_its_message_done_and_the_others_load(warehouse: Warehouse) -> None:
+    bad = put(warehouse, document(songs=[track(id="short")]))
+    good = put(warehouse, document(chart="road-trip"))
+    assert process([message("bad", bad), message("good", good)], warehouse) == []
+    assert positions(warehouse) == [("road-trip", 1)]
+    assert list(warehouse.raw.keys("quarantine/")) == [f"quarantine/{bad}.json"]
+
+
+def test_other_peoples_objects_in_the_raw_zone_are_put_on_record(warehouse: Warehouse) -> None:
+    key = "raw/holiday photo+1.jpg"
+    assert process([message("x", key)], warehouse) == []
+    assert list(warehouse.raw.keys("quarantine/")) == [f"quarantine/{key}.json"]
+
+
+@pytest.mark.parametrize("body", ["", "no JSON", "{}", '{"Event": "s3:TestEvent"}', '{"detail": {"object": {}}}'])
+def test_a_message_that_is_no_event_comes_again_and_so_reaches_the_dead_letters(
+    warehouse: Warehouse, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = put(warehouse, document())
+    with caplog.at_level(logging.ERROR):
+        assert process([{"messageId": "odd", "body": body}, message("good", good)], warehouse) == ["odd"]
+    assert len(positions(warehouse)) == 1
+    assert "a message is no S3 event" in caplog.text
+
+
+def test_trouble_with_one_chart_fails_its_messages_alone(warehouse: Warehouse) -> None:
+    assert isinstance(warehouse.tables, MemoryStore)
+    warehouse.tables.objects["chart_entries/year=2026/road-trip.parquet"] = b"damaged"
+    first = put(warehouse, document(chart="road-trip"))
+    second = put(warehouse, document(chart="road-trip", chart_date=DAY + timedelta(days=1)))
+    good = put(warehouse, document())
+    messages = [message("1", first), message("2", second), message("3", good), message("1 again", first)]
+    assert sorted(process(messages, warehouse)) == ["1", "1 again", "2"]
+    assert warehouse.tables.objects["chart_entries/year=2026/road-trip.parquet"] == b"damaged"
+    assert list(warehouse.tables.keys("snapshots/")) == ["snapshots/year=2026/regional-global-daily.parquet"]
