@@ -18,6 +18,9 @@ from lambdas.core.schema import Table
 
 RAW_PREFIX = "raw/"
 QUARANTINE_PREFIX = "quarantine/"
+SPOTIFY_RETENTION = {"retention": "spotify"}
+"""Tag of raw documents that a poll fetched. S3 expires them by it, for a lifecycle rule cannot see a provider in the
+middle of a key; documents without it, such as files that people bring, stay as long as their owner likes."""
 _OBSERVED = "%Y%m%dT%H%M%SZ"
 _RAW = re.compile(
     r"raw/chart=(?P<chart>[^/]+)/date=(?P<date>\d{4}-\d{2}-\d{2})/"

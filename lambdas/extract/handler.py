@@ -15,6 +15,7 @@ from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
 from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.errors import PipelineError
+from lambdas.core.keys import SPOTIFY_RETENTION
 from lambdas.core.sources import Budget, ChartSource
 from lambdas.extract.poll import PollResult, decode_event, poll
 
@@ -72,7 +73,7 @@ def _poll(event: object, context: LambdaContext, environment: Environment) -> Po
     )
     return poll(
         decode_event(event),
-        store=S3Store(boto3.client("s3"), environment.raw_bucket),
+        store=S3Store(boto3.client("s3"), environment.raw_bucket, tags=SPOTIFY_RETENTION),
         open_source=lambda: _open_source(environment),
         now=datetime.now(UTC),
         budget=budget,

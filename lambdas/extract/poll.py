@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from lambdas.core.charts import parse_chart, parse_playlist_id, step
-from lambdas.core.documents import encode
-from lambdas.core.errors import ConfigurationError, InvalidKey, RateLimited
+from lambdas.core.documents import MAX_STORED_BYTES, RawDocument, decode, encode
+from lambdas.core.errors import ConfigurationError, InvalidDocument, InvalidKey, RateLimited
 from lambdas.core.keys import day_prefix, parse_raw_key
 from lambdas.core.sources import Budget, ChartSource, PolledChart
 from lambdas.core.store import ObjectStore
@@ -105,12 +105,21 @@ def _held_for_period(store: ObjectStore, chart: PolledChart, now: datetime) -> s
 
 
 def _held_on(store: ObjectStore, chart: PolledChart, chart_date: date) -> str | None:
-    """Key of the newest document that the chart's provider gave for a date.
+    """Key of the newest whole document that the chart's provider gave for a date.
 
-    Documents of other providers, such as an imported file, do not count: which of them wins is for the transform.
+    Documents of other providers, such as an imported file, do not count: which of them wins is for the transform. Nor
+    does one page of the chart that someone imported, nor a damaged document.
     """
     keys = [key for key in store.keys(day_prefix(chart.chart, chart_date)) if _provider(key) == chart.provider]
-    return max(keys, default=None)
+    return next((key for key in sorted(keys, reverse=True) if _is_whole(store, key)), None)
+
+
+def _is_whole(store: ObjectStore, key: str) -> bool:
+    stored = store.get(key, max_bytes=MAX_STORED_BYTES)
+    try:
+        return stored is not None and not decode(stored.body, key=key, model=RawDocument).partial
+    except InvalidDocument:
+        return False  # the transform has it on record in quarantine
 
 
 def _provider(key: str) -> str | None:

@@ -128,7 +128,7 @@ def test_a_document_is_whole_and_of_the_chart_date_the_provider_means(
     assert document.format_version == FORMAT_VERSION
     assert not document.partial
     assert document.observed_at == document.received_at == NOW
-    assert decode(encode(document), key=document.key) == document
+    assert decode(encode(document), key=document.key, model=RawDocument) == document
 
 
 def test_a_weekly_chart_keeps_its_thursday_all_week(given: Situation) -> None:

@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from lambdas.core.adapters.credentials import Credentials, write_credentials
 from lambdas.core.adapters.logs import JsonFormatter, configure_logs
-from lambdas.core.documents import RawDocument, decode
+from lambdas.core.documents import RawDocument, decode, encode
 from lambdas.core.errors import (
     AccessForbidden,
     ChartNotFound,
@@ -128,7 +128,7 @@ class Zone:
         )
 
     def hold(self, held: RawDocument) -> str:
-        self.store.objects[held.key] = b"held before"
+        self.store.objects[held.key] = encode(held)
         return held.key
 
 
@@ -149,7 +149,7 @@ def test_a_new_chart_is_stored_under_its_key(zone: Zone) -> None:
         chart_date=expected.chart_date,
         raw_key=expected.key,
     )
-    assert decode(zone.store.objects[expected.key], key=expected.key) == expected
+    assert decode(zone.store.objects[expected.key], key=expected.key, model=RawDocument) == expected
 
 
 def test_a_poll_of_a_held_date_opens_no_source_and_makes_no_call(zone: Zone) -> None:
@@ -188,6 +188,18 @@ def test_a_chart_that_is_still_yesterdays_is_fetched_but_not_stored_again(zone: 
 
 def test_a_file_of_another_provider_does_not_hold_the_date(zone: Zone) -> None:
     zone.hold(document(provider="charts_csv"))
+
+    assert zone.poll().outcome == "stored"
+
+
+def test_one_page_that_someone_imported_does_not_hold_the_date(zone: Zone) -> None:
+    zone.hold(document(partial=True))
+
+    assert zone.poll().outcome == "stored"
+
+
+def test_a_damaged_document_does_not_hold_the_date(zone: Zone) -> None:
+    zone.store.objects[document(observed_at=NOW - timedelta(hours=1)).key] = b"damaged"
 
     assert zone.poll().outcome == "stored"
 
@@ -326,7 +338,7 @@ def test_a_poll_stores_the_chart_and_the_next_one_finds_it_held(function: Functi
     assert (first["outcome"], first["chart"], first["calls"]) == ("stored", DAILY.chart, calls)
     assert function.keys() == [first["raw_key"]]
     body = function.s3.get_object(Bucket=BUCKET, Key=first["raw_key"])["Body"].read()
-    assert decode(body, key=first["raw_key"]).chart_date.isoformat() == first["chart_date"]
+    assert decode(body, key=first["raw_key"], model=RawDocument).chart_date.isoformat() == first["chart_date"]
     assert (second["outcome"], second["raw_key"], second["calls"]) == ("held", first["raw_key"], 0)
     assert len(function.spotify.requests()) == calls
 

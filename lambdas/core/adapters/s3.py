@@ -6,8 +6,9 @@ writes at once 409, and If-Match on a key that is gone 404. All three mean: read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
@@ -21,11 +22,12 @@ _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "
 
 
 class S3Store:
-    """`ObjectStore` over one bucket."""
+    """`ObjectStore` over one bucket; what it creates carries `tags`."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, bucket: str, *, tags: Mapping[str, str] | None = None) -> None:
         self._client = client
         self._bucket = bucket
+        self._tagging = urlencode(tags or {})
 
     def get(self, key: str, *, max_bytes: int | None = None) -> StoredObject | None:
         try:
@@ -40,7 +42,7 @@ class S3Store:
 
     def put_new(self, key: str, body: bytes) -> bool:
         try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", Tagging=self._tagging)
         except ClientError as error:
             return self._lost_race(error)
         return True
