@@ -40,8 +40,19 @@ setup: .venv/ready ## Install everything into .venv and node_modules (once)
 	touch $@
 
 demo: setup ## Deploy to the embedded emulator, fetch a chart, and print its top 10
-	@$(BIN)/etl up
+	@echo "==> Deploy the stacks to an AWS emulator on this machine, beside a stand-in for Spotify (made-up artists)"
+	$(BIN)/etl up
+	echo
+	echo "==> Import two weeks of history, as files saved from Spotify's Web API"
+	history() { PYTHONPATH=. $(BIN)/python -m local.spotify.history "$$@" > /dev/null; }
+	history .local/sample-history --days 14
+	history .local/sample-history --days 28 --chart regional-global-weekly
+	$(BIN)/etl import .local/sample-history
+	echo
+	echo "==> Fetch today's charts from Spotify's stand-in, as the schedules would, and ask Athena for the top 10"
 	$(BIN)/etl run
+	echo
+	echo "Ask more:  .venv/bin/etl query --list          Stop it:  make down"
 
 down: setup ## Stop the local stage
 	@$(BIN)/etl down

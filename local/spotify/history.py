@@ -22,10 +22,10 @@ _CHARTS = {playlist.chart: playlist for playlist in PLAYLISTS.values()}
 
 
 def write_history(folder: Path, *, chart: str, before: date, days: int) -> list[Path]:
-    """Write one file a chart date, of `days` days up to the day before `before`; returns them, oldest first.
+    """Write one file a chart date that the playlist showed on the `days` days before `before`, oldest first.
 
-    A file that is there already is left as it is: a day's answer never changes. Raises ValueError for a chart that the
-    stand-in does not serve, or for days before the model begins.
+    What it still shows on `before` is left for a poll. A file that is there already is left as it is: a day's answer
+    never changes. Raises ValueError for a chart that the stand-in does not serve, or for days before the model begins.
     """
     if chart not in _CHARTS:
         raise ValueError(f"no sample chart {chart!r}: use one of {', '.join(sorted(_CHARTS))}")
@@ -33,7 +33,9 @@ def write_history(folder: Path, *, chart: str, before: date, days: int) -> list[
     if first < FIRST_TODAY:
         raise ValueError(f"{days} days before {before} begin on {first}: the sample charts begin on {FIRST_TODAY}")
     folder.mkdir(parents=True, exist_ok=True)
-    return list(dict.fromkeys(_written(folder, chart, first + timedelta(days=n)) for n in range(days)))
+    showing = chart_date_on(chart, before)
+    shown = [first + timedelta(days=n) for n in range(days)]
+    return list(dict.fromkeys(_written(folder, chart, day) for day in shown if chart_date_on(chart, day) != showing))
 
 
 def _written(folder: Path, chart: str, today: date) -> Path:

@@ -83,3 +83,16 @@ def test_any_other_trouble_is_no_lost_race(client: S3Client, code: str) -> None:
         stub.add_client_error("put_object", code)
         with pytest.raises(ClientError, match=code):
             S3Store(client, "bucket").put_new("a", b"1")
+
+
+def test_what_a_poll_stores_is_tagged_for_its_retention_and_nothing_else_is(client: S3Client) -> None:
+    S3Store(client, "bucket", tags={"retention": "spotify"}).put_new("polled", b"1")
+    S3Store(client, "bucket").put_new("brought", b"1")
+    tags = [client.get_object_tagging(Bucket="bucket", Key=key)["TagSet"] for key in ("polled", "brought")]
+    assert tags == [[{"Key": "retention", "Value": "spotify"}], []]
+
+
+def test_no_right_to_tag_is_asked_for_where_there_are_no_tags(client: S3Client) -> None:
+    with Stubber(client) as stub:
+        stub.add_response("put_object", {}, {"Bucket": "bucket", "Key": "a", "Body": b"1", "IfNoneMatch": "*"})
+        assert S3Store(client, "bucket").put_new("a", b"1")

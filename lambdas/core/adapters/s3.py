@@ -7,7 +7,7 @@ writes at once 409, and If-Match on a key that is gone 404. All three mean: read
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
@@ -18,6 +18,11 @@ from lambdas.core.store import StoredObject
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+
+class _Tagging(TypedDict, total=False):
+    Tagging: str
+
+
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "404", "409", "412"}
 
 
@@ -27,7 +32,8 @@ class S3Store:
     def __init__(self, client: S3Client, bucket: str, *, tags: Mapping[str, str] | None = None) -> None:
         self._client = client
         self._bucket = bucket
-        self._tagging = urlencode(tags or {})
+        # Left out where there are no tags: the header, even empty, asks for the right to tag.
+        self._tagging: _Tagging = {"Tagging": urlencode(tags)} if tags else {}
 
     def get(self, key: str, *, max_bytes: int | None = None) -> StoredObject | None:
         try:
@@ -42,7 +48,7 @@ class S3Store:
 
     def put_new(self, key: str, body: bytes) -> bool:
         try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", Tagging=self._tagging)
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **self._tagging)
         except ClientError as error:
             return self._lost_race(error)
         return True

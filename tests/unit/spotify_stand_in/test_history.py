@@ -21,12 +21,11 @@ def test_each_file_tells_its_chart_and_date(tmp_path: Path) -> None:
     assert not any(document.partial for document in documents)
 
 
-def test_a_weekly_chart_has_one_file_a_week(tmp_path: Path) -> None:
+def test_a_weekly_chart_has_one_file_a_week_and_leaves_the_newest_to_a_poll(tmp_path: Path) -> None:
     written = write_history(tmp_path, chart="regional-global-weekly", before=date(2026, 3, 14), days=14)
     assert [path.name for path in written] == [
         "regional-global-weekly-2026-02-26.json",
         "regional-global-weekly-2026-03-05.json",
-        "regional-global-weekly-2026-03-12.json",
     ]
 
 

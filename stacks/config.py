@@ -1,0 +1,356 @@
+"""The stages, as `cdk.json` names them: frozen, typed and checked before anything is built from them.
+
+This module knows no CDK, so that the command can read the configuration without starting it. Every setting says, in one
+place, its default and what it allows (`settings_of(StageConfig)` lists them). A bad value is one line:
+
+    cdk.json: stage 'dev', charts[0].timezone: "Mars" is not allowed: a time zone of the IANA database, e.g. ...
+"""
+
+# ruff: noqa: RUF009 - `setting` is `dataclasses.field` with more to say
+
+from __future__ import annotations
+
+import json
+import re
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from lambdas.core.charts import (
+    PERIODS,
+    Dating,
+    Period,
+    parse_chart,
+    parse_playlist_id,
+    period_of,
+    spotify_chart_of,
+)
+from lambdas.core.errors import ConfigurationError, InvalidChart
+from lambdas.core.sources import PolledChart, PolledProvider
+from stacks.settings import (
+    NotAllowedError,
+    Values,
+    checked,
+    missing,
+    not_allowed,
+    one_of,
+    read,
+    read_list,
+    setting,
+    text,
+    text_or_null,
+    whole_number,
+)
+
+Removal: TypeAlias = Literal["destroy", "retain"]
+
+MAX_STAGE_NAME_LENGTH = 20
+# Part of a Glue database's name, which Athena reads unquoted only if it holds no hyphen.
+_STAGE_NAME = re.compile(rf"[a-z][a-z0-9]{{0,{MAX_STAGE_NAME_LENGTH - 1}}}")
+_ACCOUNT = re.compile(r"\d{12}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_PARAMETER = re.compile(r"(?:/[A-Za-z0-9_.-]+){1,15}")
+_RATE = re.compile(r"rate\(([1-9]\d{0,3}) (minute|minutes|hour|hours|day|days)\)")
+_CRON = re.compile(r"cron\(([^()]+)\)")
+_CRON_FIELD = re.compile(r"[0-9A-Z*/,?#-]+")
+_PLAYLIST_ALLOWED = "a playlist's 22-character id, its spotify:playlist: URI or its link"
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 400, 731)
+"""Of those that CloudWatch Logs knows."""
+NONCURRENT_DAYS = 30
+"""How long an overwritten or deleted object can be brought back, in days."""
+
+
+def _schedule(value: object) -> str:
+    """An expression of EventBridge Scheduler that comes again.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+    """
+    if not isinstance(value, str):
+        raise ValueError
+    if rate := _RATE.fullmatch(value):
+        if (rate[1] == "1") == rate[2].endswith("s"):
+            raise ValueError
+        return value
+    cron = _CRON.fullmatch(value)
+    fields = cron[1].split(" ") if cron else []
+    if len(fields) != 6 or not all(map(_CRON_FIELD.fullmatch, fields)) or (fields[2] == "?") == (fields[4] == "?"):
+        raise ValueError
+    return value
+
+
+def _timezone(value: object) -> str:
+    # A machine without a time zone database, such as a slim container, cannot tell: CloudFormation will.
+    known = zoneinfo.available_timezones()
+    if not isinstance(value, str) or not value or (known and value not in known):
+        raise ValueError
+    return value
+
+
+def _required_playlist(_: Values) -> str:
+    raise missing("playlist", _PLAYLIST_ALLOWED)
+
+
+def _default_chart(values: Values) -> str:
+    known = spotify_chart_of(values["playlist"])
+    if known is None:
+        raise missing("chart", "the playlist is none of Spotify's own charts, so give it a name, e.g. 'road-trip'")
+    return known.chart
+
+
+def _default_period(values: Values) -> Period:
+    return period_of(values["chart"])
+
+
+def _default_dating(values: Values) -> Dating:
+    return "added_at" if spotify_chart_of(values["playlist"]) else "observation"
+
+
+def _default_offset(values: Values) -> int:
+    known = spotify_chart_of(values["playlist"])
+    return known.date_offset_days if known else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartConfig:
+    """A chart that a stage polls."""
+
+    playlist: str = setting(
+        "The playlist that holds the chart; the stage's credentials must be able to read it. Kept as its id.",
+        allowed=_PLAYLIST_ALLOWED,
+        parse=checked(parse_playlist_id, raises=InvalidChart),
+        fill=_required_playlist,
+        default="none: it is required",
+    )
+    chart: str = setting(
+        "The chart's name in keys, tables and commands.",
+        allowed="lower-case letters, digits and single hyphens, at most 64 characters, e.g. 'regional-global-daily'",
+        parse=checked(parse_chart, raises=InvalidChart),
+        fill=_default_chart,
+        default="Spotify's alias, for a playlist that is one of Spotify's charts",
+    )
+    period: Period = setting(
+        "How often the chart is made anew.",
+        allowed="'daily' or 'weekly'",
+        parse=one_of(*PERIODS),
+        fill=_default_period,
+        default="'weekly' if the chart's name ends in '-weekly', else 'daily'",
+    )
+    provider: PolledProvider = setting(
+        "Where the chart comes from.",
+        allowed="'playlist'",
+        parse=one_of("playlist"),
+        fill=lambda _: "playlist",
+        default="'playlist'",
+    )
+    dated_by: Dating = setting(
+        "What tells the chart date: the day all entries are stamped with, or the UTC day of the poll.",
+        allowed="'added_at' or 'observation'",
+        parse=one_of("added_at", "observation"),
+        fill=_default_dating,
+        default="'added_at' for Spotify's charts, 'observation' for other playlists",
+    )
+    date_offset_days: int = setting(
+        "Days added to that day to get the chart date, the last day counted.",
+        allowed="a whole number from -31 to 31",
+        parse=whole_number(-31, 31),
+        fill=_default_offset,
+        default="-1 for Spotify's charts, which are stamped the day after, else 0",
+    )
+    schedule: str = setting(
+        "When the chart is polled. Several times a day: a poll does nothing once the date is held.",
+        allowed="a schedule that comes again, 'cron(minutes hours day-of-month month day-of-week year)' with a '?' for "
+        "exactly one of the two days, or 'rate(N minutes|hours|days)'",
+        parse=_schedule,
+        fill=lambda _: "cron(0 6,12,18 * * ? *)",
+        default="'cron(0 6,12,18 * * ? *)': at 6, 12 and 18 o'clock",
+    )
+    timezone: str = setting(
+        "The time zone of the schedule.",
+        allowed="a time zone of the IANA database, e.g. 'UTC' or 'Europe/Stockholm'",
+        parse=_timezone,
+        fill=lambda _: "UTC",
+        default="'UTC'",
+    )
+
+    @property
+    def polled(self) -> PolledChart:
+        """What the chart's schedule sends to the extract function."""
+        return PolledChart(
+            chart=self.chart,
+            period=self.period,
+            provider=self.provider,
+            playlist_id=self.playlist,
+            dated_by=self.dated_by,
+            date_offset_days=self.date_offset_days,
+        )
+
+
+def _charts(value: object) -> tuple[ChartConfig, ...]:
+    charts = read_list(ChartConfig, value, path="charts")
+    for index, chart in enumerate(charts):
+        if chart.chart in {earlier.chart for earlier in charts[:index]}:
+            raise not_allowed(f"charts[{index}].chart", chart.chart, "each chart is polled once")
+    return charts
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageConfig:
+    """One stage: a whole pipeline with its own data, apart from every other stage's."""
+
+    stage: str
+    emulated: bool = setting(
+        "Whether the stage is deployed to the embedded emulator: its functions are bundled for this machine instead of "
+        "for Lambda, and only such a stage can be pointed at the Spotify stand-in.",
+        allowed="true or false",
+        parse=one_of(True, False),
+        fill=lambda _: False,
+        default="false",
+    )
+    account: str | None = setting(
+        "The AWS account to deploy to.",
+        allowed="12 digits in quotes, or null for the account of the credentials that deploy",
+        parse=text_or_null(_ACCOUNT),
+        fill=lambda _: None,
+        default="null: the account of the credentials that deploy",
+    )
+    region: str | None = setting(
+        "The AWS region to deploy to.",
+        allowed="a region such as 'eu-west-1', or null for the region of the credentials that deploy",
+        parse=text_or_null(_REGION),
+        fill=lambda _: None,
+        default="null: the region of the credentials that deploy",
+    )
+    charts: tuple[ChartConfig, ...] = setting(
+        "The charts that are polled. Charts that you only import need no entry.",
+        allowed="a list of charts, each an object",
+        parse=_charts,
+        fill=lambda _: (),
+        default="[]: no chart is polled",
+    )
+    credentials_parameter: str = setting(
+        "Name of the SSM SecureString that holds the Spotify credentials; `etl credentials` writes it.",
+        allowed="a parameter's full name, e.g. '/spotify-etl/dev/spotify'",
+        parse=text(_PARAMETER),
+        fill=lambda values: f"/spotify-etl/{values['stage']}/spotify",
+        default="'/spotify-etl/<stage>/spotify'",
+    )
+    removal: Removal = setting(
+        "What happens to data and logs when the stage is destroyed. 'retain' keeps them, and protects the stacks "
+        "against deletion.",
+        allowed="'destroy' or 'retain'",
+        parse=one_of("destroy", "retain"),
+        fill=lambda _: "retain",
+        default="'retain'",
+    )
+    spotify_retention_days: int = setting(
+        "Days after which what came from Spotify's services is gone for good, from the raw zone and the quarantine, "
+        "old versions included. Files you brought stay.",
+        allowed=f"a whole number from {NONCURRENT_DAYS + 1} to 3650",
+        parse=whole_number(NONCURRENT_DAYS + 1, 3650),
+        fill=lambda _: 400,
+        default="400",
+    )
+    result_retention_days: int = setting(
+        "Days for which Athena's results are kept.",
+        allowed="a whole number from 1 to 400",
+        parse=whole_number(1, 400),
+        fill=lambda _: 30,
+        default="30",
+    )
+    log_retention_days: int = setting(
+        "Days for which the functions' logs are kept.",
+        allowed=f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}",
+        parse=one_of(*LOG_RETENTION_DAYS),
+        fill=lambda _: 30,
+        default="30",
+    )
+    athena_scan_cutoff_bytes: int = setting(
+        "Bytes after which Athena stops a query. Athena bills what it scans.",
+        allowed="a whole number of at least 10000000, Athena's least",
+        parse=whole_number(10_000_000, 7 * 2**40),
+        fill=lambda _: 10 * 2**30,
+        default="10737418240: 10 GiB, about 5 cents",
+    )
+    batch_window_seconds: int = setting(
+        "Seconds for which the transform gathers new documents into one batch.",
+        # SQS batches of more than ten messages need a window:
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+        allowed="a whole number from 1 to 300",
+        parse=whole_number(1, 300),
+        fill=lambda _: 5,
+        default="5",
+    )
+    transform_concurrency: int = setting(
+        "Batches that the transform works on at the same time. More is faster for a backfill of many charts; all of "
+        "them write the same dimensions, so it does not scale without end.",
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
+        allowed="a whole number from 2 to 1000",
+        parse=whole_number(2, 1000),
+        fill=lambda _: 2,
+        default="2",
+    )
+
+    @property
+    def polled_charts(self) -> tuple[PolledChart, ...]:
+        """The charts that are polled, each as its schedule sends it to the extract function."""
+        return tuple(chart.polled for chart in self.charts)
+
+    @property
+    def database_name(self) -> str:
+        """The Glue database."""
+        return f"spotify_{self.stage}"
+
+    @property
+    def workgroup_name(self) -> str:
+        """The Athena workgroup."""
+        return f"spotify-{self.stage}"
+
+    def stack_name(self, part: str) -> str:
+        """CloudFormation's name of one of the stage's stacks: storage, compute or catalog."""
+        return f"spotify-etl-{self.stage}-{part}"
+
+
+def load_stages(source: Path | Mapping[str, object]) -> dict[str, StageConfig]:
+    """The stages in a `cdk.json` (its path, or what `context.stages` holds), by name, in the file's order.
+
+    Raises ConfigurationError, one line that names the stage, the key, the value and what is allowed.
+    """
+    file = source.name if isinstance(source, Path) else "stages"
+    written = _written_stages(source) if isinstance(source, Path) else source
+    if not isinstance(written, Mapping) or not written:
+        raise ConfigurationError(f'{file}: context.stages must be an object with at least one stage: {{"dev": {{}}}}')
+    return {name: _stage(file, name, keys) for name, keys in written.items()}
+
+
+def select_stage(stages: Mapping[str, StageConfig], name: str) -> StageConfig:
+    """The stage called `name`. Raises ConfigurationError with the names there are."""
+    try:
+        return stages[name]
+    except KeyError:
+        raise ConfigurationError(f"there is no stage {name!r}: use one of {', '.join(stages)}") from None
+
+
+def _written_stages(path: Path) -> object:
+    try:
+        return json.loads(path.read_text("utf-8")).get("context", {}).get("stages")
+    except FileNotFoundError:
+        raise ConfigurationError(f"there is no {path}: run this from the project's folder") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
+        raise ConfigurationError(f"{path.name} is not a JSON object of settings: {error}") from error
+
+
+def _stage(file: str, name: str, written: object) -> StageConfig:
+    if not _STAGE_NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{file}: {name!r} cannot name a stage: use lower-case letters and digits, a letter first, at most "
+            f"{MAX_STAGE_NAME_LENGTH} characters"
+        )
+    try:
+        return StageConfig(**read(StageConfig, written, stage=name))
+    except NotAllowedError as error:
+        where = f", {error.path}" if error.path else ""
+        raise ConfigurationError(f"{file}: stage {name!r}{where}: {error.fault}") from None

@@ -1,0 +1,103 @@
+"""A stage: all stacks of one pipeline. The only place where configuration becomes arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from lambdas.core.queries import Query
+from stacks.catalog import CatalogStack
+from stacks.compute import ComputeStack, Poll
+from stacks.config import NONCURRENT_DAYS, StageConfig
+from stacks.constructs.bundling import AWS_TARGET, host_target
+from stacks.storage import StorageStack
+
+_LOG_RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+    400: logs.RetentionDays.THIRTEEN_MONTHS,
+    731: logs.RetentionDays.TWO_YEARS,
+}
+
+
+class PipelineStage(cdk.Stage):
+    """The stacks of a stage, named `spotify-etl-<stage>-<storage|compute|catalog>`.
+
+    `queries` become Athena's named queries. `spotify_endpoint` is the address of a stand-in for Spotify; it is for an
+    emulated stage, and any other ignores it: None, for the real Spotify.
+
+    Attributes: `storage`, `compute`, `catalog`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        config: StageConfig,
+        *,
+        queries: Sequence[Query],
+        spotify_endpoint: str | None = None,
+    ) -> None:
+        env = cdk.Environment(account=config.account, region=config.region)
+        super().__init__(scope, config.stage, env=env)
+        removal = cdk.RemovalPolicy[config.removal.upper()]
+        protected = config.removal == "retain"
+        self.storage = StorageStack(
+            self,
+            "storage",
+            stack_name=config.stack_name("storage"),
+            env=env,
+            termination_protection=protected,
+            removal=removal,
+            spotify_retention_days=config.spotify_retention_days,
+            noncurrent_days=NONCURRENT_DAYS,
+            result_retention_days=config.result_retention_days,
+        )
+        self.compute = ComputeStack(
+            self,
+            "compute",
+            stack_name=config.stack_name("compute"),
+            env=env,
+            termination_protection=protected,
+            stage=config.stage,
+            raw=self.storage.raw,
+            warehouse=self.storage.warehouse,
+            polls=[
+                Poll(chart=chart.polled, schedule=chart.schedule, timezone=chart.timezone) for chart in config.charts
+            ],
+            credentials_parameter=config.credentials_parameter,
+            batch_window=cdk.Duration.seconds(config.batch_window_seconds),
+            transform_concurrency=config.transform_concurrency,
+            log_retention=_LOG_RETENTION[config.log_retention_days],
+            removal=removal,
+            target=host_target() if config.emulated else AWS_TARGET,
+            spotify_endpoint=spotify_endpoint if config.emulated else None,
+        )
+        self.catalog = CatalogStack(
+            self,
+            "catalog",
+            stack_name=config.stack_name("catalog"),
+            env=env,
+            termination_protection=protected,
+            stage=config.stage,
+            database_name=config.database_name,
+            workgroup_name=config.workgroup_name,
+            warehouse=self.storage.warehouse,
+            results=self.storage.results,
+            scan_cutoff_bytes=config.athena_scan_cutoff_bytes,
+            queries=queries,
+        )
+        for name, value in (("project", "spotify-etl"), ("stage", config.stage)):
+            cdk.Tags.of(self).add(name, value)
+            for stack in (self.storage, self.compute, self.catalog):
+                stack.add_stack_tag(name, value)

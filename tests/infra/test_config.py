@@ -1,0 +1,240 @@
+"""What a person writes into cdk.json, right and wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdas.core.errors import ConfigurationError
+from lambdas.core.sources import PolledChart
+from stacks.config import LOG_RETENTION_DAYS, ChartConfig, StageConfig, load_stages, select_stage
+from stacks.settings import settings_of
+from tests.infra.templates import PROJECT
+
+OTHER_PLAYLIST = "1AAAAAAAAAAAAAAAAAAAAA"
+TOP_50 = "37i9dQZEVXbMDoHDwVN2tF"
+OF_MY_OWN = {"playlist": OTHER_PLAYLIST, "chart": "road-trip"}
+
+
+def test_a_stage_with_no_keys_takes_every_default() -> None:
+    assert load_stages({"dev": {}})["dev"] == StageConfig(
+        stage="dev",
+        emulated=False,
+        account=None,
+        region=None,
+        charts=(),
+        credentials_parameter="/spotify-etl/dev/spotify",
+        removal="retain",
+        spotify_retention_days=400,
+        result_retention_days=30,
+        log_retention_days=30,
+        athena_scan_cutoff_bytes=10 * 2**30,
+        batch_window_seconds=5,
+        transform_concurrency=2,
+    )
+
+
+@pytest.mark.parametrize(
+    "playlist", [TOP_50, f"spotify:playlist:{TOP_50}", f"https://open.spotify.com/playlist/{TOP_50}?si=1"]
+)
+def test_a_playlist_that_is_a_spotify_chart_needs_nothing_else_however_it_is_given(playlist: str) -> None:
+    (chart,) = load_stages({"dev": {"charts": [{"playlist": playlist}]}})["dev"].polled_charts
+    assert chart == PolledChart(
+        chart="regional-global-daily",
+        period="daily",
+        provider="playlist",
+        playlist_id=TOP_50,
+        dated_by="added_at",
+        date_offset_days=-1,
+    )
+
+
+def test_the_weekly_spotify_chart_is_known_as_weekly() -> None:
+    (chart,) = load_stages({"dev": {"charts": [{"playlist": "37i9dQZEVXbNG2KDcFcKOF"}]}})["dev"].polled_charts
+    assert (chart.chart, chart.period) == ("regional-global-weekly", "weekly")
+
+
+def test_a_playlist_of_ones_own_is_dated_by_the_day_of_the_poll() -> None:
+    (chart,) = load_stages({"dev": {"charts": [OF_MY_OWN]}})["dev"].polled_charts
+    assert (chart.chart, chart.dated_by, chart.date_offset_days) == ("road-trip", "observation", 0)
+
+
+def test_two_charts_of_one_stage_are_both_polled_with_their_own_schedules() -> None:
+    stage = load_stages(
+        {
+            "dev": {
+                "charts": [
+                    {"playlist": TOP_50, "timezone": "Europe/Stockholm"},
+                    {**OF_MY_OWN, "schedule": "rate(1 day)"},
+                ]
+            }
+        }
+    )["dev"]
+    assert [(chart.chart, chart.schedule, chart.timezone) for chart in stage.charts] == [
+        ("regional-global-daily", "cron(0 6,12,18 * * ? *)", "Europe/Stockholm"),
+        ("road-trip", "rate(1 day)", "UTC"),
+    ]
+
+
+BAD: dict[str, tuple[dict[str, Any], str, str]] = {
+    "unknown key": (
+        {"dev": {"acount": "1"}},
+        "stage 'dev', acount: there is no such key",
+        "the keys are emulated, account",
+    ),
+    "not an object": ({"dev": []}, "stage 'dev': [] is not allowed", "an object"),
+    "emulated": ({"dev": {"emulated": 1}}, "stage 'dev', emulated: 1 is not", "true or false"),
+    "account as a number": ({"dev": {"account": 123456789012}}, "stage 'dev', account: 123456789012 is", "in quotes"),
+    "region": ({"dev": {"region": "Ireland"}}, "stage 'dev', region: \"Ireland\" is", "such as 'eu-west-1'"),
+    "charts": ({"dev": {"charts": {}}}, "stage 'dev', charts: {} is", "a list of charts"),
+    "chart": ({"dev": {"charts": ["x"]}}, "stage 'dev', charts[0]: \"x\" is", "an object with keys among playlist"),
+    "chart key": ({"dev": {"charts": [{"id": 1}]}}, "stage 'dev', charts[0].id: there is no such key", "playlist"),
+    "no playlist": ({"dev": {"charts": [{}]}}, "stage 'dev', charts[0].playlist: it is missing", "22-character"),
+    "playlist": ({"dev": {"charts": [{"playlist": "x"}]}}, "stage 'dev', charts[0].playlist: \"x\" is", "22-character"),
+    "nameless": (
+        {"dev": {"charts": [{"playlist": OTHER_PLAYLIST}]}},
+        "stage 'dev', charts[0].chart: it is missing",
+        "give it a name",
+    ),
+    "chart name": (
+        {"dev": {"charts": [{**OF_MY_OWN, "chart": "Road Trip"}]}},
+        "stage 'dev', charts[0].chart: \"Road Trip\" is",
+        "lower-case",
+    ),
+    "same chart twice": (
+        {"dev": {"charts": [OF_MY_OWN, OF_MY_OWN]}},
+        "stage 'dev', charts[1].chart: \"road-trip\" is",
+        "each chart is polled once",
+    ),
+    "period": ({"dev": {"charts": [{**OF_MY_OWN, "period": "monthly"}]}}, 'charts[0].period: "monthly" is', "'weekly'"),
+    "provider": ({"dev": {"charts": [{**OF_MY_OWN, "provider": "csv"}]}}, 'charts[0].provider: "csv" is', "'playlist'"),
+    "schedule": ({"dev": {"charts": [{**OF_MY_OWN, "schedule": "daily"}]}}, '[0].schedule: "daily" is', "'cron("),
+    "dated_by": ({"dev": {"charts": [{**OF_MY_OWN, "dated_by": "me"}]}}, 'charts[0].dated_by: "me" is', "'added_at'"),
+    "offset": (
+        {"dev": {"charts": [{**OF_MY_OWN, "date_offset_days": -32}]}},
+        "charts[0].date_offset_days: -32 is",
+        "from -31 to 31",
+    ),
+    "zone": (
+        {"dev": {"charts": [{**OF_MY_OWN, "timezone": "Mars/Olympus"}]}},
+        'charts[0].timezone: "Mars/Olympus" is',
+        "IANA",
+    ),
+    "parameter": ({"dev": {"credentials_parameter": "spotify"}}, 'credentials_parameter: "spotify" is', "full name"),
+    "removal": ({"dev": {"removal": "keep"}}, 'removal: "keep" is', "'destroy' or 'retain'"),
+    "spotify days": ({"dev": {"spotify_retention_days": 30}}, "spotify_retention_days: 30 is", "from 31 to 3650"),
+    "result days": ({"dev": {"result_retention_days": "7"}}, 'result_retention_days: "7" is', "from 1 to 400"),
+    "log days": ({"dev": {"log_retention_days": 10}}, "log_retention_days: 10 is", "one of 1, 3, 5"),
+    "a bool as a number": ({"dev": {"log_retention_days": True}}, "log_retention_days: true is", "one of 1, 3, 5"),
+    "cutoff": ({"dev": {"athena_scan_cutoff_bytes": 1}}, "athena_scan_cutoff_bytes: 1 is", "at least 10000000"),
+    "window": ({"dev": {"batch_window_seconds": 0}}, "batch_window_seconds: 0 is", "from 1 to 300"),
+    "concurrency": ({"dev": {"transform_concurrency": 1}}, "transform_concurrency: 1 is", "from 2 to 1000"),
+}
+
+
+@pytest.mark.parametrize(("stages", "fault", "allowed"), BAD.values(), ids=BAD)
+def test_a_bad_value_is_one_line_with_the_stage_the_key_the_value_and_what_is_allowed(
+    stages: dict[str, Any], fault: str, allowed: str
+) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load_stages(stages)
+    line = str(raised.value)
+    assert "\n" not in line
+    assert line.startswith("stages: stage 'dev'")
+    assert fault in line
+    assert allowed in line.partition(fault)[2]
+
+
+def test_every_key_has_a_bad_value_in_the_list_above() -> None:
+    tried = " ".join(fault for _, fault, _ in BAD.values())
+    for kind in (StageConfig, ChartConfig):
+        for key in settings_of(kind):
+            assert f"{key.name}: " in tried, key.name
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "at(2026-01-01T00:00:00)",
+        "every day",
+        "rate(0 days)",
+        "rate(1 days)",
+        "rate(2 day)",
+        "cron(0 6 * * *)",
+        "cron(0 6 * * * *)",
+        "cron(0 6 ? * ? *)",
+        "cron(0 6 * * ? *) ",
+        "cron(0; 6 * * ? *)",
+        5,
+    ],
+)
+def test_a_schedule_that_would_not_come_again_or_be_accepted_is_refused(schedule: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"charts\[0\]\.schedule: .* is not allowed: .*'cron\("):
+        load_stages({"dev": {"charts": [{**OF_MY_OWN, "schedule": schedule}]}})
+
+
+@pytest.mark.parametrize("name", ["Dev", "my-dev", "1st", "", "a" * 21, "dev_1"])
+def test_a_stage_name_that_could_not_be_part_of_a_database_name_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot name a stage"):
+        load_stages({name: {}})
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "not a JSON object"),
+        ("[]", "not a JSON object"),
+        ("{}", "at least one stage"),
+        ('{"context": {"stages": {}}}', "at least one"),
+    ],
+)
+def test_a_file_without_stages_is_refused_by_name(tmp_path: Path, content: str, complaint: str) -> None:
+    path = tmp_path / "cdk.json"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match=rf"cdk\.json.*{complaint}"):
+        load_stages(path)
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no .*cdk\.json"):
+        load_stages(tmp_path / "cdk.json")
+
+
+def test_an_unknown_stage_is_answered_with_the_ones_there_are() -> None:
+    with pytest.raises(ConfigurationError, match="there is no stage 'live': use one of dev, prod"):
+        select_stage(load_stages({"dev": {}, "prod": {}}), "live")
+
+
+def test_the_stages_we_ship_poll_nothing_on_aws_and_keep_production_data() -> None:
+    stages = load_stages(PROJECT / "cdk.json")
+    assert {name: len(stage.polled_charts) for name, stage in stages.items()} == {
+        "local": 2,
+        "dev": 0,
+        "staging": 0,
+        "prod": 0,
+    }
+    assert stages["prod"].removal == "retain"
+    assert [name for name, stage in stages.items() if stage.emulated] == ["local"]
+
+
+def test_every_setting_says_what_it_means_and_what_it_allows() -> None:
+    for kind in (StageConfig, ChartConfig):
+        for key in settings_of(kind):
+            assert key.meaning.endswith("."), key.name
+            assert key.allowed, key.name
+            assert key.default, key.name
+
+
+def test_log_retention_offers_only_what_the_stacks_can_translate() -> None:
+    from stacks.stage import _LOG_RETENTION
+
+    assert tuple(_LOG_RETENTION) == LOG_RETENTION_DAYS
+
+
+def test_reading_the_configuration_does_not_start_cdk() -> None:
+    script = "import sys, stacks.config; sys.exit('aws_cdk' in sys.modules or 'jsii' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=PROJECT, timeout=60, check=False).returncode == 0

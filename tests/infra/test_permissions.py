@@ -1,0 +1,172 @@
+"""Who may do what."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from lambdas.core.keys import QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
+from lambdas.core.schema import TABLES
+from tests.infra.templates import Synthesis, Template, as_list, grants, resources, statements, text_of
+
+# A star stands for the objects under a prefix, the streams of a log group, or nothing at all.
+_NARROW = re.compile(
+    rf"""
+      [^*]*
+    | \{{ExportsOutputFnGetAtt(?:Raw|Warehouse)Bucket\w+\}}/(?:raw|quarantine|{"|".join(t.name for t in TABLES)})/\*
+    | \{{\w+Logs\w+\.Arn\}}
+    | arn:.*:log-group:/aws-glue/crawlers:\*
+    """,
+    re.VERBOSE,
+)
+
+
+def test_no_policy_allows_a_wildcard_action(synthesis: Synthesis) -> None:
+    for template in synthesis.templates.values():
+        for name, statement in statements(template):
+            if statement["Effect"] == "Allow":
+                assert "NotAction" not in statement, name
+                for action in as_list(statement["Action"]):
+                    assert "*" not in action, (name, action)
+
+
+def test_no_role_may_touch_more_than_named_prefixes(synthesis: Synthesis) -> None:
+    seen = 0
+    for template in synthesis.templates.values():
+        for name in resources(template, "AWS::IAM::Policy"):
+            for statement in template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"]:
+                for resource in as_list(statement["Resource"]):
+                    assert _NARROW.fullmatch(text_of(resource)), (name, text_of(resource))
+                    seen += 1
+    assert seen > 100
+
+
+def test_no_role_has_a_managed_policy(synthesis: Synthesis) -> None:
+    for template in synthesis.templates.values():
+        assert not resources(template, "AWS::IAM::ManagedPolicy")
+        for name, role in resources(template, "AWS::IAM::Role").items():
+            assert "ManagedPolicyArns" not in role["Properties"], name
+
+
+def test_every_role_is_for_one_function_or_service_and_no_other_resource_of_ours_has_rights(
+    synthesis: Synthesis,
+) -> None:
+    for config, template in synthesis.of("compute"):
+        roles = {text_of(fn["Properties"]["Role"]) for fn in resources(template, "AWS::Lambda::Function").values()}
+        assert len(roles) == 2
+        assert len(resources(template, "AWS::IAM::Role")) == (3 if config.charts else 2)
+        # Nothing hidden: CDK adds helper functions of its own for several conveniences, which we do without.
+        assert len(resources(template, "AWS::Lambda::Function")) == 2
+    for template in synthesis.templates.values():
+        assert not [held["Type"] for held in template["Resources"].values() if held["Type"].startswith("Custom::")]
+
+
+def test_extract_may_only_add_and_read_raw_documents_and_read_its_own_parameter(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("compute"):
+        assert _allowed(template, "ExtractRole") == {
+            "logs:CreateLogStream {ExtractLogs.Arn}",
+            "logs:PutLogEvents {ExtractLogs.Arn}",
+            f"s3:PutObject {{Raw}}/{RAW_PREFIX}*",
+            f"s3:PutObjectTagging {{Raw}}/{RAW_PREFIX}*",
+            f"s3:GetObject {{Raw}}/{RAW_PREFIX}*",
+            f"s3:ListBucket {{Raw}} if s3:prefix is {RAW_PREFIX}*",
+            "ssm:GetParameter arn:{AWS::Partition}:ssm:{AWS::Region}:{AWS::AccountId}"
+            f":parameter{config.credentials_parameter}",
+            "sqs:SendMessage {ExtractDeadLettersQueue.Arn}",
+        }
+
+
+def test_transform_may_only_read_raw_documents_and_write_tables_and_quarantine(synthesis: Synthesis) -> None:
+    tables = {f"s3:{action} {{Warehouse}}/{table_prefix(t)}*" for t in TABLES for action in ("GetObject", "PutObject")}
+    for _, template in synthesis.of("compute"):
+        assert _allowed(template, "TransformRole") == tables | {
+            "logs:CreateLogStream {TransformLogs.Arn}",
+            "logs:PutLogEvents {TransformLogs.Arn}",
+            f"s3:GetObject {{Raw}}/{RAW_PREFIX}*",
+            f"s3:ListBucket {{Raw}} if s3:prefix is {RAW_PREFIX}*",
+            f"s3:PutObject {{Raw}}/{QUARANTINE_PREFIX}*",
+            # Without it S3 answers 403 instead of 404 for a table's first object.
+            "s3:ListBucket {Warehouse}",
+            "sqs:DeleteMessage {TransformQueue.Arn}",
+            "sqs:GetQueueAttributes {TransformQueue.Arn}",
+            "sqs:ReceiveMessage {TransformQueue.Arn}",
+        }
+
+
+def test_schedules_may_only_call_extract_and_only_schedules_of_the_stage_may_use_their_role(
+    synthesis: Synthesis,
+) -> None:
+    template = synthesis.templates["local", "compute"]
+    assert _allowed(template, "SchedulerRole") == {
+        "lambda:InvokeFunction {ExtractFunction.Arn}",
+        "sqs:SendMessage {ExtractDeadLettersQueue.Arn}",
+    }
+    (role,) = [r for name, r in resources(template, "AWS::IAM::Role").items() if name.startswith("SchedulerRole")]
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "aws:SourceAccount": {"Ref": "AWS::AccountId"},
+            "aws:SourceArn": {"Fn::GetAtt": ["Polls", "Arn"]},
+        }
+    }
+
+
+def test_buckets_and_queues_refuse_connections_without_tls(synthesis: Synthesis) -> None:
+    for (_, part), template in synthesis.templates.items():
+        secured = {
+            text_of(resource).removesuffix(".Arn}").strip("{}")
+            for _, statement in statements(template)
+            if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            for resource in as_list(statement["Resource"])
+            if not text_of(resource).endswith("/*")
+        }
+        holders = {*resources(template, "AWS::S3::Bucket"), *resources(template, "AWS::SQS::Queue")}
+        assert secured == holders
+        assert len(holders) == {"storage": 3, "compute": 3, "catalog": 0}[part]
+
+
+def test_buckets_are_private_and_encrypted_and_what_cannot_be_made_again_is_versioned(synthesis: Synthesis) -> None:
+    for _, template in synthesis.of("storage"):
+        buckets = resources(template, "AWS::S3::Bucket")
+        for name, bucket in buckets.items():
+            properties = bucket["Properties"]
+            assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, name
+            assert len(properties["PublicAccessBlockConfiguration"]) == 4, name
+            (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256", name
+        versioned = [name for name, b in buckets.items() if b["Properties"].get("VersioningConfiguration")]
+        assert [name[:3] for name in versioned] == ["Raw", "War"]
+
+
+def test_no_template_holds_a_secret_or_more_environment_than_it_needs(synthesis: Synthesis) -> None:
+    expected = {
+        "Extract": {"STAGE", "CODE_VERSION", "RAW_BUCKET", "SPOTIFY_CREDENTIALS_PARAMETER"},
+        "Transform": {"STAGE", "CODE_VERSION", "RAW_BUCKET", "WAREHOUSE_BUCKET"},
+    }
+    for config, template in synthesis.of("compute"):
+        for name, function in resources(template, "AWS::Lambda::Function").items():
+            package = name.partition("Function")[0]
+            stand_in = {"SPOTIFY_ENDPOINT"} if (package, config.emulated) == ("Extract", True) else set()
+            assert set(function["Properties"]["Environment"]["Variables"]) == expected[package] | stand_in
+    for template in synthesis.templates.values():
+        assert not re.search(r"client_secret|refresh_token|AKIA|\{\{resolve:", json.dumps(template))
+        assert not resources(template, "AWS::SecretsManager::Secret")
+        assert not resources(template, "AWS::SSM::Parameter")
+
+
+def _allowed(template: Template, role: str) -> set[str]:
+    """Grants as `action resource`, with the hashes of logical ids and the names of exports taken out."""
+    allowed = set()
+    for statement in grants(template, role):
+        condition = statement.get("Condition")
+        suffix = ""
+        if condition:
+            ((operator, ((key, value),)),) = ((op, tuple(tests.items())) for op, tests in condition.items())
+            assert operator == "StringLike"
+            suffix = f" if {key} is {value}"
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement["Resource"]):
+                name = re.sub(r"ExportsOutputFnGetAtt(Raw|Warehouse)Bucket\w+", r"\1", text_of(resource))
+                name = re.sub(r"(?<=[a-z])[0-9A-F]{8}(?=\.Arn)", "", name)
+                allowed.add(f"{action} {name}{suffix}")
+    return allowed

@@ -1,0 +1,237 @@
+"""How the parts are wired: nothing is lost, nothing runs in circles."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from lambdas.core.keys import RAW_PREFIX
+from lambdas.core.sources import PolledChart
+from stacks.config import NONCURRENT_DAYS
+from tests.infra.templates import STAND_IN, Synthesis, as_list, grants, one, resources, text_of
+
+STATEFUL = {
+    "storage": {"RawBucket672A0DBB", "ResultsBucket46167C27", "WarehouseBucket56A35794"},
+    "compute": {
+        "ExtractDeadLettersQueue3B79EF28",
+        "ExtractLogs56BFE9EB",
+        "TransformLogs6C6200D4",
+        "TransformQueue0BE23189",
+        "TransformQueueDeadLettersQueueC762A2C8",
+    },
+    "catalog": {
+        "AlbumsTable363DB9F7",
+        "ArtistsTableA24D023F",
+        "ChartEntriesTableA605E73B",
+        "Database",
+        "SnapshotsTableF79B9560",
+        "SongArtistsTable755B51B2",
+        "SongsTableC238C9E8",
+        "Workgroup",
+    },
+}
+_STATEFUL_TYPES = (
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::Logs::LogGroup",
+    "AWS::Glue::Database",
+    "AWS::Glue::Table",
+    "AWS::Athena::WorkGroup",
+)
+OUTPUTS = {
+    "storage": {"RawBucketName", "WarehouseBucketName", "ResultsBucketName"},
+    "compute": {
+        "ExtractFunctionName",
+        "TransformFunctionName",
+        "ExtractDeadLettersUrl",
+        "TransformQueueUrl",
+        "TransformDeadLettersUrl",
+        "CredentialsParameterName",
+    },
+    "catalog": {"DatabaseName", "WorkgroupName", "CrawlerName"},
+}
+
+
+def test_what_holds_data_keeps_its_logical_id_or_a_deploy_would_replace_it(synthesis: Synthesis) -> None:
+    for (_, part), template in synthesis.templates.items():
+        held = {name for kind in _STATEFUL_TYPES for name in resources(template, kind)}
+        assert held == STATEFUL[part]
+
+
+def test_the_command_finds_every_output_it_reads(synthesis: Synthesis) -> None:
+    for (_, part), template in synthesis.templates.items():
+        own = {name for name in template["Outputs"] if not name.startswith("ExportsOutput")}
+        assert own == OUTPUTS[part]
+
+
+def test_every_queue_ends_in_dead_letters_after_five_receives(synthesis: Synthesis) -> None:
+    for _, template in synthesis.of("compute"):
+        queues = resources(template, "AWS::SQS::Queue")
+        ends = {name for name in queues if "DeadLetters" in name}
+        for name, queue in queues.items():
+            if name not in ends:
+                redrive = queue["Properties"]["RedrivePolicy"]
+                assert redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] in ends
+                assert redrive["maxReceiveCount"] == 5
+            assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_every_asynchronous_edge_ends_in_dead_letters(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("compute"):
+        edges = {
+            "rule target": [
+                text_of(target["DeadLetterConfig"]["Arn"])
+                for rule in resources(template, "AWS::Events::Rule").values()
+                for target in rule["Properties"]["Targets"]
+            ],
+            "schedule": [
+                text_of(schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"])
+                for schedule in resources(template, "AWS::Scheduler::Schedule").values()
+            ],
+            "asynchronous invocation": [
+                text_of(invoke["Properties"]["DestinationConfig"]["OnFailure"]["Destination"])
+                for invoke in resources(template, "AWS::Lambda::EventInvokeConfig").values()
+            ],
+        }
+        assert {kind: len(ends) for kind, ends in edges.items()} == {
+            "rule target": 1,
+            "schedule": len(config.charts),
+            "asynchronous invocation": 1,
+        }
+        assert all("DeadLetters" in end for ends in edges.values() for end in ends)
+
+
+def test_a_failed_poll_is_not_repeated_behind_the_next_polls_back(synthesis: Synthesis) -> None:
+    for _, template in synthesis.of("compute"):
+        assert one(template, "AWS::Lambda::EventInvokeConfig")["MaximumRetryAttempts"] == 0
+
+
+def test_a_message_stays_hidden_for_six_timeouts_and_the_window(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("compute"):
+        timeout = one(template, "AWS::Lambda::Function", "Transform")["Timeout"]
+        mapping = one(template, "AWS::Lambda::EventSourceMapping")
+        (queue,) = [q for name, q in resources(template, "AWS::SQS::Queue").items() if "DeadLetters" not in name]
+        window = mapping["MaximumBatchingWindowInSeconds"]
+        assert window == config.batch_window_seconds
+        assert queue["Properties"]["VisibilityTimeout"] >= 6 * timeout + window
+
+
+def test_a_batch_fails_by_the_message_and_concurrency_is_held_by_the_event_source(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("compute"):
+        mapping = one(template, "AWS::Lambda::EventSourceMapping")
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BatchSize"] == 30
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] == config.transform_concurrency >= 2
+        for function in resources(template, "AWS::Lambda::Function").values():
+            assert "ReservedConcurrentExecutions" not in function["Properties"]
+
+
+def test_transform_cannot_start_itself(synthesis: Synthesis) -> None:
+    for _, template in synthesis.of("compute"):
+        pattern = one(template, "AWS::Events::Rule")["EventPattern"]
+        (bucket,) = pattern["detail"]["bucket"]["name"]
+        assert "RawBucket" in text_of(bucket)
+        assert pattern["detail"]["object"]["key"] == [{"prefix": RAW_PREFIX}]
+        assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
+        writable = [
+            text_of(resource)
+            for statement in grants(template, "TransformRole")
+            if {"s3:PutObject", "s3:PutObjectTagging", "s3:CopyObject"} & set(as_list(statement["Action"]))
+            for resource in as_list(statement["Resource"])
+        ]
+        assert len(writable) == 7
+        assert not [where for where in writable if "RawBucket" in where and f"}}/{RAW_PREFIX}" in where]
+
+
+def test_the_raw_bucket_sends_its_events_to_eventbridge(synthesis: Synthesis) -> None:
+    for _, template in synthesis.of("storage"):
+        notifying = {
+            name: bucket["Properties"]["NotificationConfiguration"]
+            for name, bucket in resources(template, "AWS::S3::Bucket").items()
+            if "NotificationConfiguration" in bucket["Properties"]
+        }
+        assert notifying == {"RawBucket672A0DBB": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}}
+
+
+def test_each_polled_chart_has_a_schedule_whose_input_is_what_extract_reads(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("compute"):
+        schedules = {
+            schedule["Properties"]["Name"]: schedule["Properties"]
+            for schedule in resources(template, "AWS::Scheduler::Schedule").values()
+        }
+        polled = [msgspec.json.decode(schedule["Target"]["Input"], type=PolledChart) for schedule in schedules.values()]
+        assert tuple(polled) == config.polled_charts
+        for chart in config.charts:
+            assert schedules[chart.chart]["ScheduleExpression"] == chart.schedule
+            assert schedules[chart.chart]["ScheduleExpressionTimezone"] == chart.timezone
+        assert len(resources(template, "AWS::Scheduler::ScheduleGroup")) == (1 if config.charts else 0)
+
+
+def test_only_an_emulated_stage_can_be_pointed_at_the_stand_in(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("compute"):
+        assert (STAND_IN in json.dumps(template)) == config.emulated
+
+
+def test_functions_run_on_arm_with_the_newest_python_and_keep_their_logs_for_a_while(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("compute"):
+        for function in resources(template, "AWS::Lambda::Function").values():
+            properties = function["Properties"]
+            assert (properties["Architectures"], properties["Runtime"]) == (["arm64"], "python3.14")
+            assert "LogGroup" in properties["LoggingConfig"]
+        for group in resources(template, "AWS::Logs::LogGroup").values():
+            assert group["Properties"]["RetentionInDays"] == config.log_retention_days
+
+
+def test_what_came_from_spotify_is_gone_for_good_after_the_days_that_were_promised(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("storage"):
+        rules = {
+            rule["Id"]: rule for rule in one(template, "AWS::S3::Bucket", "Raw")["LifecycleConfiguration"]["Rules"]
+        }
+        kept = rules["old-versions"]["NoncurrentVersionExpiration"]["NoncurrentDays"]
+        assert kept == NONCURRENT_DAYS
+        for name in ("spotify-retention", "quarantine"):
+            assert rules[name]["ExpirationInDays"] + kept == config.spotify_retention_days
+        assert rules["spotify-retention"]["TagFilters"] == [{"Key": "retention", "Value": "spotify"}]
+        assert rules["quarantine"]["Prefix"] == "quarantine/"
+        # No rule takes a file that a person brought, which has no tag.
+        assert [name for name, rule in rules.items() if "ExpirationInDays" in rule] == [
+            "spotify-retention",
+            "quarantine",
+        ]
+
+
+def test_results_expire_and_old_versions_of_tables_do_too(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("storage"):
+        (days,) = [
+            rule["ExpirationInDays"]
+            for rule in one(template, "AWS::S3::Bucket", "Results")["LifecycleConfiguration"]["Rules"]
+            if "ExpirationInDays" in rule
+        ]
+        assert days == config.result_retention_days
+        rules = one(template, "AWS::S3::Bucket", "Warehouse")["LifecycleConfiguration"]["Rules"]
+        assert not [rule for rule in rules if "ExpirationInDays" in rule]
+        assert [rule["NoncurrentVersionExpiration"] for rule in rules if "NoncurrentVersionExpiration" in rule]
+
+
+def test_a_stage_that_retains_keeps_its_buckets_and_one_that_destroys_does_not(synthesis: Synthesis) -> None:
+    for config, template in synthesis.of("storage"):
+        for bucket in resources(template, "AWS::S3::Bucket").values():
+            policy = {"destroy": "Delete", "retain": "Retain"}[config.removal]
+            assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == (policy, policy)
+
+
+def test_stacks_are_named_described_tagged_and_protected_where_data_is_retained(synthesis: Synthesis) -> None:
+    for stage, config in synthesis.stages.items():
+        manifest = json.loads((synthesis.folder / f"assembly-{stage}" / "manifest.json").read_text())
+        stacks = {
+            artifact["properties"]["stackName"]: artifact["properties"]
+            for artifact in manifest["artifacts"].values()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+        assert set(stacks) == {config.stack_name(part) for part in ("storage", "compute", "catalog")}
+        for properties in stacks.values():
+            assert properties["tags"] == {"project": "spotify-etl", "stage": stage}
+            assert properties.get("terminationProtection", False) == (config.removal == "retain")
+    for template in synthesis.templates.values():
+        assert template["Description"].startswith("spotify-etl: ")
