@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint bench lock clean
+.PHONY: help setup demo down test lint bench docs lock clean
 
 # The first Python on the path that is 3.11 or later; `make PYTHON=/path/to/python3.12 ...` names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -26,7 +26,7 @@ setup: .venv/ready ## Install everything into .venv and node_modules (once)
 		exit 1
 	fi
 	started=$$SECONDS
-	echo "==> Python environment in .venv ($$($(PYTHON) --version), about 250 MB to download, 1 GB on disk)"
+	echo "==> Python environment in .venv ($$($(PYTHON) --version), about 290 MB to download, 1.3 GB on disk)"
 	$(PYTHON) -m venv .venv || { echo "make: cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.txt
@@ -69,6 +69,9 @@ test: lint ## Everything: lint, then all tests with the emulator
 bench: setup ## Measure the transform against json + pandas + CSV
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt
 	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks.transform
+
+docs: setup ## Write docs/data-model.md anew from the schema
+	@PYTHONPATH=. $(BIN)/python -m docs.data_model
 
 lock: setup ## Write the requirements files anew from their .in files
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$$1.in" -o "$$1.txt"; }

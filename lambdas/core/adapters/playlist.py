@@ -31,7 +31,7 @@ from lambdas.core.sources import Budget, PolledChart
 
 PAGE_SIZE: Final = 50
 """The most entries that `/items` gives at once (https://developer.spotify.com/documentation/web-api/reference/get-playlists-items)."""
-_IMPORT: Final = "download the chart from charts.spotify.com and `etl import` it"
+_IMPORT: Final = "`etl import` an answer of the Web API that was saved elsewhere"
 
 
 class _Entry(msgspec.Struct):
@@ -136,7 +136,7 @@ def _read(answer: dict[str, object], what: str) -> _Page:
     if answer.get("items") is None:
         raise MetadataOnly(
             f"{what}: Spotify answers without the playlist's entries, as it does for playlists that are not the "
-            f"app user's own: name a playlist of your own, or {_IMPORT}"
+            f"app user's own: use an app with Extended Quota, or {_IMPORT}"
         )
     try:
         page = msgspec.convert(answer, _Page)
@@ -191,7 +191,7 @@ def _wall(refusal: Refused, chart: PolledChart, what: str) -> SourceError:
         if chart.playlist_id.startswith("37i9"):
             why = (
                 "it is one of Spotify's own, closed since 2024-11-27 to apps that had no extended access then: "
-                f"{_IMPORT}, or poll a playlist of your own"
+                f"poll another playlist, or {_IMPORT}"
             )
         else:
             why = f"it is private, deleted or misspelt: check its link, or {_IMPORT}"
@@ -211,5 +211,5 @@ def _forbidden_remedy(message: str) -> str:
         return "the user has to sign in again and grant the scope playlist-read-private"
     return (
         "since February 2026 an app in Development Mode reads only playlists that its signed-in user owns or "
-        f"collaborates on: {_IMPORT}, or use an app with Extended Quota"
+        f"collaborates on: use an app with Extended Quota, or {_IMPORT}"
     )
