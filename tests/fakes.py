@@ -12,15 +12,18 @@ from lambdas.core.store import StoredObject
 class MemoryStore:
     """`ObjectStore` in a dictionary: conditional writes as S3 does them, writes counted, other writers let in.
 
-    `before_write` is called with the key before each write is judged: a test makes another writer win there.
+    `before_write` is called with the key before each write is judged, `before_read` before each read: a test lets
+    another writer in there.
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.writes: list[str] = []
         self.before_write: Callable[[str], object] = str
+        self.before_read: Callable[[str], object] = str
 
     def get(self, key: str, *, max_bytes: int | None = None) -> StoredObject | None:
+        self.before_read(key)
         body = self.objects.get(key)
         if body is None:
             return None

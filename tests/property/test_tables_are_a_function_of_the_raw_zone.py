@@ -102,8 +102,10 @@ def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[RawDo
 
 @settings(max_examples=50, deadline=None)
 @given(held=some_documents, data=st.data())
-def test_writers_that_cut_in_before_any_write_lose_nothing(held: list[RawDocument], data: st.DataObject) -> None:
-    """Before each write of one writer, others may put and load documents of their own."""
+def test_writers_that_cut_in_before_any_read_or_write_lose_nothing(
+    held: list[RawDocument], data: st.DataObject
+) -> None:
+    """Before each read and write of one writer, others may put and load documents of their own."""
     raw, tables = MemoryStore(), MemoryStore()
     waiting = list(held)
     cut_in: Callable[[], bool] = lambda: data.draw(st.booleans())  # noqa: E731
@@ -113,7 +115,7 @@ def test_writers_that_cut_in_before_any_write_lose_nothing(held: list[RawDocumen
             put(raw, [mine := waiting.pop()])
             load(raw, tables, [mine])
 
-    tables.before_write = another_writer
+    tables.before_write = tables.before_read = another_writer
     while waiting:
         put(raw, [mine := waiting.pop()])
         load(raw, tables, [mine])

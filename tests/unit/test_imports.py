@@ -66,6 +66,12 @@ def test_what_is_given_beats_what_the_file_says() -> None:
     assert (document.chart, document.chart_date) == ("mine", date(2020, 2, 29))
 
 
+def test_a_chart_was_observed_when_its_newest_entry_was_added() -> None:
+    entries = [entry(track(str(n)), added_at=f"2026-0{n}-06T00:00:00Z") for n in (2, 3, 1)]
+    document = brought(page(entries), chart="mine", chart_date=date(2026, 3, 9)).document
+    assert document.observed_at == datetime(2026, 3, 6, tzinfo=UTC)
+
+
 def test_a_file_named_as_spotify_names_its_downloads_tells_chart_and_date() -> None:
     document = brought(of_playlist(OWN), name="folder/regional-us-weekly-2026-03-05.json").document
     assert (document.chart, document.period, document.chart_date) == ("regional-us-weekly", "weekly", date(2026, 3, 5))

@@ -14,7 +14,7 @@ from lambdas.core.documents import RawDocument
 from lambdas.core.errors import SchemaMismatch, WriteConflict
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.rows import Value
-from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
+from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS, Table
 from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
 from tests.documents import DAY, OBSERVED, artist, document, entry, page, spotify_id, track
 from tests.fakes import MemoryStore
@@ -241,6 +241,26 @@ def test_a_newer_document_that_lands_between_listing_and_writing_wins_in_the_end
     assert bench.verdicts() == {older.key: "superseded", newer.key: "published"}
 
 
+@pytest.mark.parametrize("table", [CHART_ENTRIES, SNAPSHOTS])
+def test_a_newer_document_that_is_loaded_just_before_the_object_is_read_is_listed_too(
+    bench: Bench, table: Table
+) -> None:
+    """The raw zone is listed after the object is read; listed before, the older document would win this race."""
+    older = document(songs=[track("Old")])
+    newer = document(songs=[track("New")], observed_at=OBSERVED + timedelta(hours=1))
+    raced: list[str] = []
+
+    def another_writer(key: str) -> None:
+        if key.startswith(f"{table.name}/") and not raced:
+            raced.append(key)
+            bench.load(newer)
+
+    bench.tables.before_read = another_writer
+    bench.load(older)
+    assert bench.names() == [(1, "New")]
+    assert bench.verdicts() == {older.key: "superseded", newer.key: "published"}
+
+
 def test_a_writer_that_always_loses_gives_up_with_a_conflict_and_bounded_waits(bench: Bench) -> None:
     popularity = iter(range(100))
 
@@ -264,6 +284,17 @@ def test_an_object_of_older_columns_is_read_and_filled_with_nulls(bench: Bench) 
     bench.tables.objects[key] = parquet.encode(held.select([n for n in SONGS.column_names if n != "popularity"]))
     bench.load(document(songs=[track("Two")], chart_date=DAY + timedelta(days=1)))
     assert {row["name"]: row["popularity"] for row in read_table(bench.tables, SONGS)} == {"One": None, "Two": 71}
+
+
+def test_an_object_with_a_column_of_a_newer_version_is_refused_and_never_overwritten(bench: Bench) -> None:
+    bench.load(document(songs=[track("One")]))
+    key = "songs/songs.parquet"
+    held = parquet.decode(SONGS, bench.tables.objects[key], name=key)
+    newer = held.append_column(held.schema.field("name").with_name("tempo"), held.column("name"))
+    bench.tables.objects[key] = body = parquet.encode(newer)
+    with pytest.raises(SchemaMismatch, match="columns this version does not know: tempo"):
+        bench.load(document(chart_date=DAY + timedelta(days=1)))
+    assert bench.tables.objects[key] == body
 
 
 def test_an_object_with_a_column_of_another_type_is_refused_and_never_overwritten(bench: Bench) -> None:
