@@ -33,8 +33,7 @@ setup: .venv/ready ## Install everything into .venv and node_modules (once)
 	echo "==> AWS CDK command line in node_modules ($$(( SECONDS - started )) s so far)"
 	PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund
 	printf '%s\n' '#!/bin/sh' '# The operator'"'"'s command: `etl --help`.' \
-		'root=$$(cd "$$(dirname "$$0")/../.." && pwd)' \
-		'PYTHONPATH="$$root" exec "$$root/.venv/bin/python" -m cli "$$@"' > $(BIN)/etl
+		'PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -m cli "$$@"' > $(BIN)/etl
 	chmod +x $(BIN)/etl
 	echo "==> Installed in $$(( SECONDS - started )) s"
 	touch $@

@@ -1,0 +1,223 @@
+"""SQL through Athena's API: https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, TypeAlias
+
+from botocore.exceptions import ClientError
+
+from lambdas.core.errors import ConfigurationError, PipelineError
+from lambdas.core.queries import Query
+
+if TYPE_CHECKING:
+    from types_boto3_athena.client import AthenaClient
+
+JsonValue: TypeAlias = str | int | float | bool | Decimal | None
+
+_DEADLINE_SECONDS = 30 * 60
+"""Athena's own limit for a query (DML) is 30 minutes unless the account's quota was raised."""
+_FIRST_WAIT_SECONDS = 0.02
+_LONGEST_WAIT_SECONDS = 1.0
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_INTEGERS = ("tinyint", "smallint", "integer", "int", "bigint")
+_FLOATS = ("double", "float", "real")
+
+
+class QueryFailed(PipelineError):
+    """Athena could not answer: bad SQL, a cut-off, or a query that was stopped."""
+
+
+@dataclass(frozen=True)
+class ResultColumn:
+    """A column of an answer, its type in Athena's words."""
+
+    name: str
+    type: str
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers."""
+        return self.type in (*_INTEGERS, *_FLOATS) or self.type.startswith("decimal")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The whole answer to a query, every value as Athena's text, None for NULL."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+    def records(self) -> list[dict[str, JsonValue]]:
+        """Rows as objects with typed values (`typed`). A column name that comes again gets a number: `name_2`."""
+        names: list[str] = []
+        for column in self.columns:
+            again = sum(earlier.name == column.name for earlier in self.columns[: len(names)])
+            names.append(f"{column.name}_{again + 1}" if again else column.name)
+        return [
+            {name: typed(value, column.type) for name, column, value in zip(names, self.columns, row, strict=True)}
+            for row in self.rows
+        ]
+
+
+def typed(value: str | None, athena_type: str) -> JsonValue:
+    """A value as JSON has it.
+
+    Numbers are numbers (decimals exactly), booleans booleans, dates and timestamps ISO 8601 text. NaN and infinities,
+    which JSON cannot say, are null.
+    """
+    if value is None:
+        return None
+    if athena_type in _INTEGERS:
+        return int(value)
+    if athena_type in _FLOATS:
+        number = float(value)
+        return number if number - number == 0 else None
+    if athena_type.startswith("decimal"):
+        try:
+            return Decimal(value)
+        except InvalidOperation:
+            return value
+    if athena_type == "boolean":
+        return value == "true"
+    if athena_type.startswith("timestamp"):
+        return _iso_timestamp(value)
+    return value
+
+
+def _iso_timestamp(value: str) -> str:
+    """`2026-11-21T06:00:00.000`, and a `Z` if Athena says UTC; a zone by name is left as it is."""
+    text, utc, _ = value.partition(" UTC")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return value
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond % 1000 == 0 else "microseconds") + (
+        "Z" if utc else ""
+    )
+
+
+def execution_parameters(query: Query, given: Mapping[str, str]) -> list[str]:
+    """The query's parameters as Athena takes them: SQL literals in the order of its header, defaults where none given.
+
+    A parameter whose default is a number takes a number, any other is a string. Raises ConfigurationError for an
+    unknown name or a value of the wrong kind.
+    """
+    known = [parameter.name for parameter in query.parameters]
+    if unknown := [name for name in given if name not in known]:
+        takes = f"its parameters are {', '.join(known)}" if known else "it takes none"
+        raise ConfigurationError(f"query {query.name} has no parameter {unknown[0]!r}: {takes}")
+    literals = []
+    for parameter in query.parameters:
+        value = given.get(parameter.name, parameter.default)
+        if not _NUMBER.fullmatch(parameter.default):
+            literals.append(literal(value))
+        elif _NUMBER.fullmatch(value):
+            literals.append(value)
+        else:
+            raise ConfigurationError(
+                f"query {query.name}: parameter {parameter.name} is a number such as {parameter.default}, not {value!r}"
+            )
+    return literals
+
+
+def literal(value: str) -> str:
+    """A string as a SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class Athena:
+    """A stage's workgroup and database. `sleep` is replaced in tests."""
+
+    client: AthenaClient
+    workgroup: str
+    database: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def query(self, sql: str, parameters: Sequence[str] = ()) -> Answer:
+        """The answer to a statement whose `?` are filled by `parameters` (SQL literals).
+
+        Raises QueryFailed with Athena's reason. If the wait is broken off (Ctrl-C), the query is stopped first.
+        """
+        execution = self._start(sql, parameters)
+        finished = False
+        try:
+            statement_type = self._finish(execution)
+            finished = True
+        finally:
+            if not finished:
+                self._stop(execution)
+        return self._answer(execution, has_header=statement_type == "DML")
+
+    def _start(self, sql: str, parameters: Sequence[str]) -> str:
+        try:
+            if parameters:
+                started = self.client.start_query_execution(
+                    QueryString=sql,
+                    QueryExecutionContext={"Database": self.database},
+                    WorkGroup=self.workgroup,
+                    ExecutionParameters=list(parameters),
+                )
+            else:
+                started = self.client.start_query_execution(
+                    QueryString=sql,
+                    QueryExecutionContext={"Database": self.database},
+                    WorkGroup=self.workgroup,
+                )
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "InvalidRequestException":
+                raise QueryFailed(
+                    f"Athena refuses the query: {_one_line(error.response['Error']['Message'])}"
+                ) from error
+            raise
+        return started["QueryExecutionId"]
+
+    def _finish(self, execution: str) -> str:
+        """Wait until the query has succeeded; its kind of statement (DML, DDL or UTILITY)."""
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        wait = _FIRST_WAIT_SECONDS
+        while True:
+            state = self.client.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
+            status = state["Status"]
+            if status["State"] == "SUCCEEDED":
+                return state.get("StatementType", "DML")
+            if status["State"] in ("FAILED", "CANCELLED"):
+                reason = _one_line(status.get("StateChangeReason", "no reason given"))
+                verb = "failed" if status["State"] == "FAILED" else "was cancelled"
+                raise QueryFailed(f"the query {verb}: {reason}")
+            if time.monotonic() > deadline:
+                raise QueryFailed(f"the query did not end within {_DEADLINE_SECONDS // 60} minutes: it is stopped")
+            self.sleep(wait)
+            wait = min(_LONGEST_WAIT_SECONDS, wait * 1.5)
+
+    def _stop(self, execution: str) -> None:
+        try:
+            self.client.stop_query_execution(QueryExecutionId=execution)
+        except ClientError:
+            # It may have ended by itself in the meantime; what broke off the wait is what the user is to see.
+            return
+
+    def _answer(self, execution: str, *, has_header: bool) -> Answer:
+        columns: tuple[ResultColumn, ...] = ()
+        rows: list[tuple[str | None, ...]] = []
+        pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=execution)
+        for number, page in enumerate(pages):
+            result = page["ResultSet"]
+            if number == 0:
+                info = result.get("ResultSetMetadata", {}).get("ColumnInfo", [])
+                columns = tuple(ResultColumn(column["Name"], column["Type"].lower()) for column in info)
+            # The first row of the first page repeats the column names, for SELECT and its like alone.
+            for row in result.get("Rows", [])[1 if has_header and number == 0 else 0 :]:
+                values = [value.get("VarCharValue") for value in row.get("Data", [])]
+                rows.append(tuple(values + [None] * (len(columns) - len(values))))
+        return Answer(columns=columns, rows=tuple(rows))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

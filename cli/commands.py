@@ -1,0 +1,228 @@
+"""The subcommands of `etl`: names, help, arguments, and where each one lives. Importing this costs next to nothing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+_PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand. `entry` is `module:function`, imported when it runs; `examples` are commands that work."""
+
+    name: str
+    group: str
+    summary: str
+    description: str
+    examples: tuple[str, ...]
+    entry: str
+    add_arguments: Callable[[argparse.ArgumentParser], object] | None = None
+    takes_cdk_arguments: bool = False
+
+
+GROUPS = {
+    "use": "Use the warehouse",
+    "set up": "Set a stage up and take it down",
+}
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day: write it as 2024-05-11") from None
+
+
+def _positive_seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def _add_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=_positive_seconds,
+        default=_PATIENCE_SECONDS,
+        metavar="SECONDS",
+        help="give up waiting for the tables when nothing has arrived for so long (default: %(default)g)",
+    )
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--chart", metavar="CHART", help="poll this chart only (default: all that the stage polls)")
+    _add_timeout(parser)
+
+
+def _import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="a file, or a folder whose *.json and *.json.gz files are taken, subfolders included",
+    )
+    parser.add_argument("--chart", metavar="CHART", help="which chart the files are of, where they do not say it")
+    parser.add_argument(
+        "--chart-date", type=_day, metavar="YYYY-MM-DD", help="the last day counted, where a file does not say it"
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="take a file that holds only some pages of a longer playlist"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="write nothing, say what would be done")
+    _add_timeout(parser)
+
+
+def _query_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "statement",
+        nargs="?",
+        metavar="NAME|SQL",
+        help="a named query, SQL in quotes, @FILE to read SQL from a file, or - to read it from standard input",
+    )
+    parser.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a named query's parameter; may be given several times",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("table", "json", "csv"),
+        default="table",
+        help="table for people, json with typed values, csv by RFC 4180 (default: %(default)s)",
+    )
+    parser.add_argument("--list", action="store_true", help="list the named queries and their parameters")
+
+
+def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bootstrap",
+        action="store_true",
+        help="prepare the account and region for CDK first (cdk bootstrap): needed once in each",
+    )
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        name="run",
+        group="use",
+        summary="fetch the charts now, wait until they can be queried, show the top 10",
+        description="Invoke the extract function for each chart that the stage polls, as its schedule would, wait "
+        "until the day is in the tables, and print it. A day that is held already is not fetched again.",
+        examples=("etl run", "etl run --chart regional-global-daily"),
+        entry="cli.running:run_command",
+        add_arguments=_run_arguments,
+    ),
+    Command(
+        name="import",
+        group="use",
+        summary="load files saved from Spotify's Web API",
+        description="Load playlist answers that were saved as JSON: pages of entries, playlist objects, lists of "
+        "entries. Each file becomes a raw document; the pipeline loads it, and this command waits. The same file "
+        "imported again changes nothing. Exit code 1 if any file was refused; a refused file writes nothing.",
+        examples=(
+            "etl import exports/",
+            "etl import top50.json --chart road-trip --chart-date 2024-05-11",
+            "etl import page2.json --chart road-trip --chart-date 2024-05-11 --partial --dry-run",
+        ),
+        entry="cli.importing:import_command",
+        add_arguments=_import_arguments,
+    ),
+    Command(
+        name="query",
+        group="use",
+        summary="ask the warehouse in SQL, or by the name of a question",
+        description="Ask through Athena. NAME is one of the questions in queries/ (--list shows them); anything else "
+        "is Athena SQL over chart_entries, snapshots, songs, albums, artists and song_artists.",
+        examples=(
+            "etl query --list",
+            "etl query todays_top_10 --param chart=regional-global-daily",
+            "etl query 'SELECT name, artist_names FROM songs ORDER BY name LIMIT 5' --format csv",
+            "etl query @question.sql --format json",
+        ),
+        entry="cli.querying:query_command",
+        add_arguments=_query_arguments,
+    ),
+    Command(
+        name="charts",
+        group="use",
+        summary="list the charts: period, provider, newest date, missing dates",
+        description="List the charts that the stage holds or polls, with the dates that are missing between the first "
+        "and the newest.",
+        examples=("etl charts", "etl charts --stage dev"),
+        entry="cli.overview:charts_command",
+    ),
+    Command(
+        name="status",
+        group="use",
+        summary="show the stage: stacks, rows, queues, dead letters, quarantine, credentials",
+        description="Show whether the stage is deployed, how many rows each table holds, what waits in the queues and "
+        "what ended in the dead letters or in quarantine. Credentials are never shown.",
+        examples=("etl status", "etl status --stage dev"),
+        entry="cli.overview:status_command",
+    ),
+    Command(
+        name="up",
+        group="set up",
+        summary="start the local stage: emulated AWS, a Spotify stand-in, the stacks deployed",
+        description="Start everything on this machine, without an AWS account, Docker or a Spotify app: the Spotify "
+        "stand-in, the AWS emulator, and the stacks, deployed by the real CDK command line. Run it again at any time: "
+        "it does only what is missing, and deploys again if the code has changed. Logs are in .local/ (or the folder "
+        "that $ETL_STATE_DIR names).",
+        examples=("etl up",),
+        entry="cli.local_stage:up_command",
+    ),
+    Command(
+        name="down",
+        group="set up",
+        summary="stop the local stage and forget its data",
+        description="Stop the emulator and the Spotify stand-in. The local warehouse goes with them.",
+        examples=("etl down",),
+        entry="cli.local_stage:down_command",
+    ),
+    Command(
+        name="deploy",
+        group="set up",
+        summary="deploy a stage to AWS (cdk deploy)",
+        description="Deploy a stage's stacks with the CDK command line, which asks before it widens permissions. What "
+        "follows -- is passed on to it.",
+        examples=(
+            "etl deploy --stage dev --bootstrap",
+            "etl deploy --stage dev",
+            "etl deploy --stage dev -- --require-approval never",
+        ),
+        entry="cli.aws_stage:deploy_command",
+        add_arguments=_deploy_arguments,
+        takes_cdk_arguments=True,
+    ),
+    Command(
+        name="destroy",
+        group="set up",
+        summary="destroy a stage on AWS, its data included",
+        description="Empty the stage's buckets, all versions, and destroy its stacks. Asks for the stage's name first. "
+        "prod, and stages that keep their data by configuration, are refused.",
+        examples=("etl destroy --stage dev",),
+        entry="cli.aws_stage:destroy_command",
+        takes_cdk_arguments=True,
+    ),
+    Command(
+        name="credentials",
+        group="set up",
+        summary="store the Spotify app's client id and secret, encrypted",
+        description="Ask for the client id and secret of your Spotify app, without showing them, and keep them in the "
+        "stage's SSM SecureString. Two lines on standard input do as well.",
+        examples=("etl credentials --stage dev",),
+        entry="cli.credentials:credentials_command",
+    ),
+)

@@ -1,0 +1,263 @@
+"""`etl import`: files people bring, uploaded as raw documents; the S3 trigger does the rest, and we wait for it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.output import Progress, count, note, printable, say, seconds
+from cli.waiting import Arrival, Waiting
+from lambdas.core.charts import parse_chart
+from lambdas.core.documents import MAX_STORED_BYTES, MAX_UNPACKED_BYTES, encode
+from lambdas.core.errors import ConfigurationError, InvalidDocument, PipelineError
+from lambdas.core.imports import Import, read_import
+from lambdas.core.keys import parse_raw_key
+
+if TYPE_CHECKING:
+    from lambdas.core.store import ObjectStore
+
+SUFFIXES = (".json", ".json.gz")
+_UPLOADS = 8
+"""At once: an upload waits for S3, not for the processor."""
+_WIDEST_NAME = 48
+_UNREADABLE_JSON = "is nested too deeply to be a playlist"
+_NOT_UTF8 = "is not UTF-8 text"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user says about the files, over what they say themselves."""
+
+    chart: str | None = None
+    chart_date: date | None = None
+    partial: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one file: `refused` holds the reason, else `imported` and whether the document is a new one."""
+
+    path: Path
+    imported: Import | None = None
+    is_new: bool = False
+    refused: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """Key of the file's raw document."""
+        return self.imported.document.key if self.imported else None
+
+
+@dataclass
+class Tally:
+    """The outcomes so far."""
+
+    files: int
+    new: int = 0
+    held: int = 0
+    refused: int = 0
+    keys: dict[str, Path] = field(default_factory=dict)
+    """Documents that are in the raw zone (or would be), with the first file that gave each."""
+
+    @property
+    def sharing_a_date(self) -> int:
+        """How many documents are not alone on their chart date."""
+        days = Counter((parts.chart, parts.chart_date) for parts in map(parse_raw_key, self.keys))
+        return sum(number for number in days.values() if number > 1)
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Count an outcome."""
+        if outcome.key is None:
+            self.refused += 1
+            return
+        self.keys.setdefault(outcome.key, outcome.path)
+        if outcome.is_new:
+            self.new += 1
+        else:
+            self.held += 1
+
+
+def find_files(paths: Iterable[Path]) -> list[Path]:
+    """The files to import: those named, and all *.json and *.json.gz in the folders named, in order, each once.
+
+    Raises ConfigurationError for a path that is not there, or a folder without such files.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*.json*") if file.name.endswith(SUFFIXES) and file.is_file())
+            if not inside:
+                raise ConfigurationError(f"{path} holds no *.json or *.json.gz files")
+            found |= dict.fromkeys(inside)
+        elif path.exists():
+            found[path] = None
+        else:
+            raise ConfigurationError(f"there is no file or folder {path}")
+    return list(found)
+
+
+def read_file(path: Path, choices: Choices, *, received_at: datetime) -> FileOutcome:
+    """The file as a raw document, or why it is refused. Nothing is written."""
+    try:
+        if (size := path.stat().st_size) > MAX_UNPACKED_BYTES:
+            raise InvalidDocument(f"{size:,} bytes, over the {MAX_UNPACKED_BYTES:,} that are read")
+        imported = read_import(
+            path.read_bytes(),
+            name=path.name,
+            received_at=received_at,
+            chart=choices.chart,
+            chart_date=choices.chart_date,
+            partial=choices.partial,
+        )
+    except RecursionError:
+        return FileOutcome(path, refused=_UNREADABLE_JSON)
+    except UnicodeDecodeError:
+        return FileOutcome(path, refused=_NOT_UTF8)
+    except OSError as error:
+        return FileOutcome(path, refused=f"cannot be read: {error.strerror or error}")
+    except PipelineError as error:
+        return FileOutcome(path, refused=str(error))
+    return FileOutcome(path, imported=imported)
+
+
+def upload(outcome: FileOutcome, raw: ObjectStore, *, dry_run: bool) -> FileOutcome:
+    """Put the document into the raw zone unless it is there; with `dry_run` only look whether it is."""
+    if outcome.imported is None or outcome.key is None:
+        return outcome
+    if dry_run:
+        is_new = outcome.key not in raw.keys(outcome.key)
+        return FileOutcome(outcome.path, imported=outcome.imported, is_new=is_new)
+    body = encode(outcome.imported.document)
+    if len(body) > MAX_STORED_BYTES:
+        reason = f"{len(body):,} bytes as a raw document, over the {MAX_STORED_BYTES:,} that are read"
+        return FileOutcome(outcome.path, refused=reason)
+    return FileOutcome(outcome.path, imported=outcome.imported, is_new=raw.put_new(outcome.key, body))
+
+
+def import_files(
+    files: Sequence[Path], choices: Choices, *, raw: ObjectStore, received_at: datetime
+) -> Iterator[FileOutcome]:
+    """Read the files and upload their documents, several at once; outcomes come in the order of the files.
+
+    Never more than a few documents are held in memory. If the caller stops early, uploads under way are completed.
+    """
+    under_way: deque[Future[FileOutcome]] = deque()
+    with ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload") as pool:
+        for path in files:
+            outcome = read_file(path, choices, received_at=received_at)
+            under_way.append(pool.submit(upload, outcome, raw, dry_run=choices.dry_run))
+            while len(under_way) >= 2 * _UPLOADS or (under_way and under_way[0].done()):
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+def short_names(files: Sequence[Path]) -> dict[Path, str]:
+    """The files' names without the folder that all of them share, and never too wide for a line."""
+    folders = {str(path.parent) for path in files}
+    shared = os.path.commonpath(folders) if len({path.is_absolute() for path in files}) == 1 else ""
+    names = {}
+    for path in files:
+        name = printable(os.path.relpath(path, shared) if shared else str(path))
+        names[path] = name if len(name) <= _WIDEST_NAME else "…" + name[-(_WIDEST_NAME - 1) :]
+    return names
+
+
+def summary(outcome: FileOutcome, choices: Choices, *, name: str, width: int) -> str:
+    """The file's line: name, chart, chart date, positions and outcome."""
+    if outcome.imported is None:
+        return f"{name:<{width}}  refused: {printable(outcome.refused or '')}"
+    document, reading = outcome.imported.document, outcome.imported.reading
+    what = f"{document.chart}  {document.chart_date}  {count(len(reading.entries), 'position')}"
+    if reading.gaps:
+        what += f", {reading.gaps} empty"
+    new = "would be imported" if choices.dry_run else "new"
+    return f"{name:<{width}}  {what}  {new if outcome.is_new else 'already held'}"
+
+
+def import_command(arguments: argparse.Namespace) -> int:
+    """Run `etl import`."""
+    from cli.stage import open_stage
+
+    choices = Choices(
+        chart=arguments.chart,
+        chart_date=arguments.chart_date,
+        partial=arguments.partial,
+        dry_run=arguments.dry_run,
+    )
+    if choices.chart is not None:
+        parse_chart(choices.chart)
+    files = find_files(arguments.paths)
+    stage = open_stage(arguments.stage)
+    return run_import(
+        files,
+        choices,
+        waiting=Waiting(raw=stage.raw_store(), tables=stage.warehouse_store(), patience_seconds=arguments.timeout),
+        status_command=f"etl status --stage {stage.name}",
+    )
+
+
+def run_import(files: Sequence[Path], choices: Choices, *, waiting: Waiting, status_command: str) -> int:
+    """Import the files, print a line for each, wait for the tables, print the count; the exit code."""
+    tally = Tally(files=len(files))
+    names = short_names(files)
+    width = max(map(len, names.values()))
+    try:
+        with Progress("import") as progress:
+            outcomes = import_files(files, choices, raw=waiting.raw, received_at=datetime.now(UTC))
+            for outcome in outcomes:
+                tally.add(outcome)
+                progress.line(summary(outcome, choices, name=names[outcome.path], width=width))
+                done = tally.new + tally.held + tally.refused
+                progress.update(f"{done:,} of {count(len(files), 'file')}")
+            if shared := tally.sharing_a_date:
+                progress.line(
+                    f"{count(shared, 'document')} share chart and date with others: a date shows one document, a "
+                    "complete one before a partial one, then the one observed last"
+                )
+            if choices.dry_run:
+                say(f"{_counts(tally, 'would be imported')}; nothing was written")
+                return 1 if tally.refused else 0
+            progress.update("waiting for the tables")
+            arrival = waiting.wait(
+                tally.keys, report=lambda here, total: progress.update(f"{here:,} of {total:,} documents in the tables")
+            )
+            elapsed = progress.elapsed
+    except KeyboardInterrupt:
+        note(
+            f"stopped: {count(tally.new, 'document')} of {count(len(files), 'file')} uploaded (more may be on their "
+            "way); what is uploaded will be loaded, and the same command again continues"
+        )
+        return 130
+    return _conclude(tally, arrival, elapsed=elapsed, status_command=status_command, patience=waiting.patience_seconds)
+
+
+def _conclude(tally: Tally, arrival: Arrival, *, elapsed: float, status_command: str, patience: float) -> int:
+    for key, reason in sorted(arrival.quarantined.items()):
+        say(f"{printable(str(tally.keys[key]))}: in quarantine: {printable(reason)}")
+    line = _counts(tally, "new")
+    if arrival.loaded:
+        loaded = count(len(arrival.loaded), "document is", "documents are")
+        line += f"; {loaded} in the tables ({seconds(elapsed)})"
+    say(line)
+    if arrival.missing:
+        key = min(arrival.missing)
+        say(
+            f"{count(len(arrival.missing), 'document is', 'documents are')} in the raw bucket but not in the tables "
+            f"after {patience:g} s without news, such as {key}: the transform function has not loaded them; "
+            f"`{status_command}` shows its queue and dead letters"
+        )
+    return 1 if tally.refused or arrival.quarantined or arrival.missing else 0
+
+
+def _counts(tally: Tally, new: str) -> str:
+    parts = [f"{tally.new:,} {new}", f"{tally.held:,} already held", f"{tally.refused:,} refused"]
+    return f"{count(tally.files, 'file')}: {', '.join(parts)}"

@@ -1,0 +1,110 @@
+"""The local stage as a user has it: the `etl` command in a process of its own, with a state folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.emulator import lifecycle
+from tests.payloads import REPOSITORY
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Etl:
+    """The command over one state folder."""
+
+    state: Path
+
+    def __call__(self, *arguments: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run `etl` with these arguments, as a user would from another folder; a traceback is never right."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *map(str, arguments)],
+            cwd=self.state,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "ETL_STATE_DIR": str(self.state)},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+        return done
+
+    def succeed(self, *arguments: object) -> str:
+        """The standard output of a command that must succeed."""
+        done = self(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def fail(self, *arguments: object) -> str:
+        """The one line on standard error of a command that must fail with exit code 1."""
+        done = self(*arguments)
+        assert done.returncode == 1, done.stdout + done.stderr
+        lines = [line for line in done.stderr.splitlines() if line.startswith("etl: ")]
+        assert len(lines) == 1, done.stderr
+        return lines[0]
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """What `etl query SQL --format json` prints."""
+        answer: list[dict[str, Any]] = json.loads(self.succeed("query", sql, "--format", "json"))
+        return answer
+
+    @property
+    def s3(self) -> S3Client:
+        """A client of the stage's emulator."""
+        endpoint = lifecycle.running(self.state)
+        assert endpoint is not None
+        client: S3Client = endpoint.client("s3")
+        return client
+
+    def bucket(self, kind: str) -> str:
+        """The name of the stage's bucket whose name holds `kind`: raw or warehouse."""
+        (name,) = [
+            bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"] if f"storage-{kind}" in bucket["Name"]
+        ]
+        return name
+
+    def objects(self, kind: str) -> dict[str, bytes]:
+        """Every object of a bucket."""
+        s3, bucket = self.s3, self.bucket(kind)
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+    def control_spotify(self, method: str, path: str, body: object = None) -> Any:
+        """Ask something of the Spotify stand-in's control endpoint."""
+        record = json.loads((self.state / "spotify.json").read_text("utf-8"))
+        request = urllib.request.Request(
+            f"{record['facts']['url']}/_control/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+@pytest.fixture(scope="session")
+def etl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etl]:
+    """The local stage, deployed once for the session."""
+    command = Etl(tmp_path_factory.mktemp("stage"))
+    try:
+        command.succeed("up")
+        yield command
+    finally:
+        command("down")

@@ -1,0 +1,232 @@
+"""The whole pipeline, deployed by the real CDK CLI to the emulator, through the command a user types."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulator import lifecycle
+from local.emulator.process import BackgroundProcess, processes_of
+from local.spotify.history import write_history
+from local.spotify.model import chart
+from tests.contract.test_real_payloads import CHARTS, NOT_CHARTS, day_of, expected_rows
+from tests.e2e.conftest import Etl
+from tests.payloads import PAYLOADS, requires_payloads
+
+pytestmark = pytest.mark.e2e
+
+DAILY, WEEKLY = "regional-global-daily", "regional-global-weekly"
+
+
+@pytest.fixture(scope="session")
+def polled(etl: Etl) -> str:
+    """What the first `etl run` of the session prints."""
+    return etl.succeed("run")
+
+
+def test_run_polls_every_chart_and_prints_the_top_10_that_spotify_shows(etl: Etl, polled: str) -> None:
+    (newest,) = etl.rows(f"SELECT max(chart_date) AS newest FROM chart_entries WHERE chart = '{DAILY}'")
+    shown = chart(DAILY, datetime.fromisoformat(newest["newest"]).date())
+    for entry in shown[:10]:
+        assert entry.song.name[:20] in polled
+    held = etl.rows(f"SELECT position, song_id FROM chart_entries WHERE chart = '{DAILY}' ORDER BY position")
+    assert [(row["position"], row["song_id"]) for row in held] == [(entry.position, entry.song.id) for entry in shown]
+
+
+@pytest.mark.usefixtures("polled")
+def test_run_twice_on_one_day_keeps_one_snapshot_and_calls_spotify_no_more(etl: Etl) -> None:
+    calls = len(etl.control_spotify("GET", "requests"))
+    before = etl.objects("warehouse")
+    assert "held already" in etl.succeed("run")
+    assert len(etl.control_spotify("GET", "requests")) == calls
+    assert etl.objects("warehouse") == before
+    rows = etl.rows("SELECT chart, count(*) AS snapshots FROM snapshots GROUP BY chart ORDER BY chart")
+    assert {row["chart"]: row["snapshots"] for row in rows if row["chart"].startswith("regional-global")} == {
+        DAILY: 1,
+        WEEKLY: 1,
+    }
+
+
+@pytest.mark.usefixtures("polled")
+def test_sql_joins_all_six_tables_with_typed_values(etl: Etl) -> None:
+    rows = etl.rows(
+        f"""
+        SELECT e.position, s.name AS song, al.name AS album, a.name AS artist, sa.artist_position, e.chart_date,
+               s.explicit, s.duration_ms, e.streams, sn.verdict
+        FROM chart_entries AS e
+        JOIN songs AS s ON s.song_id = e.song_id
+        JOIN albums AS al ON al.album_id = s.album_id
+        JOIN song_artists AS sa ON sa.song_id = s.song_id
+        JOIN artists AS a ON a.artist_id = sa.artist_id
+        JOIN snapshots AS sn ON sn.chart = e.chart AND sn.chart_date = e.chart_date
+        WHERE e.chart = '{DAILY}'
+        ORDER BY e.position, sa.artist_position
+        """
+    )
+    day = datetime.fromisoformat(rows[0]["chart_date"]).date()
+    expected = [
+        (entry.position, entry.song.name, artist.name) for entry in chart(DAILY, day) for artist in entry.song.artists
+    ]
+    assert [(row["position"], row["song"], row["artist"]) for row in rows] == expected
+    first = rows[0]
+    assert (first["position"], first["artist_position"], first["streams"], first["verdict"]) == (
+        1,
+        1,
+        None,
+        "published",
+    )
+    assert isinstance(first["explicit"], bool)
+    assert isinstance(first["duration_ms"], int)
+
+
+def test_history_is_imported_and_movement_is_told(etl: Etl, tmp_path: Path) -> None:
+    before = datetime.now(UTC).date()
+    write_history(tmp_path, chart="regional-us-daily", before=before, days=3)
+    said = etl.succeed("import", tmp_path, "--chart", "regional-us-daily")
+    assert said.count("regional-us-daily") >= 3
+    answer = etl.rows("SELECT count(DISTINCT chart_date) AS days FROM chart_entries WHERE chart = 'regional-us-daily'")
+    assert answer == [{"days": 3}]
+    top = json.loads(etl.succeed("query", "todays_top_10", "--param", "chart=regional-us-daily", "--format", "json"))
+    assert all(row["movement"] for row in top)
+    assert top[0]["chart_date"] == (before - timedelta(days=2)).isoformat()
+
+
+def imported(etl: Etl, name: str) -> str:
+    return etl.succeed(
+        "import", PAYLOADS / name, "--partial", "--chart-date", day_of(name), "--chart", f"real-{CHARTS.index(name)}"
+    )
+
+
+@requires_payloads
+def test_every_real_playlist_is_imported_exactly_and_again_in_any_order_changes_no_byte(etl: Etl) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda name: imported(etl, name), CHARTS))
+    entries = etl.rows("SELECT chart, position, song_id FROM chart_entries WHERE chart LIKE 'real-%' ORDER BY 1, 2")
+    pairs = {
+        (row["song_id"], row["artist_position"], row["artist_id"])
+        for row in etl.rows("SELECT song_id, artist_position, artist_id FROM song_artists")
+    }
+    names = {
+        kind: {row["id"]: row["name"] for row in etl.rows(f"SELECT {kind}_id AS id, name FROM {kind}s")}
+        for kind in ("song", "album", "artist")
+    }
+    for index, name in enumerate(CHARTS):
+        expected = expected_rows(name)
+        held = [(row["position"], row["song_id"]) for row in entries if row["chart"] == f"real-{index}"]
+        assert held == expected["positions"], name
+        assert set(expected["pairs"]) == {pair for pair in pairs if pair[0] in expected["songs"]}, name
+        for kind in ("song", "album", "artist"):
+            assert set(expected[f"{kind}s"]) <= set(names[kind]), (name, kind)
+    warehouse, raw = etl.objects("warehouse"), etl.objects("raw")
+    for seed in (1, 2):
+        again = random.Random(seed).sample(CHARTS, len(CHARTS))
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda name: imported(etl, name), again))
+    assert etl.objects("raw") == raw
+    assert etl.objects("warehouse") == warehouse
+
+
+@requires_payloads
+def test_files_that_are_no_charts_are_refused_by_a_line_each_and_write_nothing(etl: Etl) -> None:
+    before = etl.objects("raw")
+    done = etl("import", *(PAYLOADS / name for name in NOT_CHARTS))
+    assert done.returncode == 1
+    lines = (done.stdout + done.stderr).splitlines()
+    for name in NOT_CHARTS:
+        assert len([line for line in lines if name[-24:] in line and "refused" in line]) == 1, name
+    assert etl.objects("raw") == before
+
+
+@pytest.mark.usefixtures("polled")
+def test_a_document_written_around_the_command_that_cannot_be_used_is_kept_with_its_reason(etl: Etl) -> None:
+    key = "raw/chart=road-trip/date=2026-03-05/20260306T060000Z-playlist-0123456789abcdef.json.gz"
+    etl.s3.put_object(Bucket=etl.bucket("raw"), Key=key, Body=b"not gzip")
+    waiter = etl.s3.get_waiter("object_exists")
+    waiter.wait(Bucket=etl.bucket("raw"), Key=f"quarantine/{key}.json", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    record = json.loads(etl.objects("raw")[f"quarantine/{key}.json"])
+    assert "not gzip" in record["reason"]
+    assert "1" in etl.succeed("status")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"kind": "forbidden"}, "403"),
+        ({"kind": "not_found"}, "closed since 2024-11-27"),
+        ({"kind": "empty"}, "no entries"),
+        ({"kind": "rate_limited", "retry_after": 21600}, "6 h"),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else None,
+)
+@pytest.mark.usefixtures("polled")
+def test_each_wall_of_spotifys_is_one_line_and_stores_nothing(etl: Etl, fault: dict[str, Any], said: str) -> None:
+    weekly = f"raw/chart={WEEKLY}/"
+    for key in etl.objects("raw"):
+        if key.startswith(weekly):
+            etl.s3.delete_object(Bucket=etl.bucket("raw"), Key=key)
+    etl.control_spotify("POST", "faults", [fault | {"times": None}])
+    try:
+        assert said in etl.fail("run", "--chart", WEEKLY)
+    finally:
+        etl.control_spotify("DELETE", "faults")
+    assert not [key for key in etl.objects("raw") if key.startswith(weekly)]
+
+
+@pytest.mark.usefixtures("polled")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["query", "todays_top_100"], "todays_top_10"),
+        (["query", "SELECT nope FROM songs"], "nope"),
+        (["query", "SELECT 1 FROM nowhere"], "nowhere"),
+        (["query", "SELEC 1"], "SELEC"),
+        (["query", "CREATE VIEW v AS SELECT 1 AS one"], "CREATE"),
+        (["run", "--chart", "nope"], DAILY),
+        (["status", "--stage", "nope"], "local"),
+        (["import", "no-such-file.json"], "no-such-file.json"),
+        (["destroy", "--stage", "prod"], "prod"),
+    ],
+)
+def test_a_users_mistake_is_one_line_that_says_what_there_is(etl: Etl, arguments: list[str], said: str) -> None:
+    assert said in etl.fail(*arguments)
+
+
+@pytest.mark.usefixtures("polled")
+def test_charts_and_status_show_what_is_there(etl: Etl) -> None:
+    charts = etl.succeed("charts")
+    assert DAILY in charts
+    status = etl.succeed("status")
+    for table in ("chart_entries", "snapshots", "songs", "albums", "artists", "song_artists"):
+        assert table in status
+    assert "local-secret" not in status
+
+
+@pytest.mark.usefixtures("polled")
+def test_up_again_does_nothing(etl: Etl) -> None:
+    before = lifecycle.running(etl.state)
+    etl.succeed("up")
+    assert lifecycle.running(etl.state) == before
+
+
+def test_a_killed_emulator_is_said_in_one_line_up_mends_it_and_down_leaves_no_process(etl: Etl, polled: str) -> None:
+    assert polled
+    endpoint = lifecycle.running(etl.state)
+    assert endpoint is not None
+    os.killpg(endpoint.pgid, signal.SIGKILL)
+    assert "etl up" in etl.fail("query", "SELECT 1")
+    etl.succeed("up")
+    assert etl.rows("SELECT count(*) AS n FROM songs") == [{"n": 0}]
+    assert DAILY in etl.succeed("run", "--chart", DAILY)
+    records = [record for name in ("emulator", "spotify") if (record := BackgroundProcess(name, etl.state).running())]
+    assert len(records) == 2
+    etl.succeed("down")
+    assert [process for record in records for process in processes_of(record)] == []
+    assert "etl up" in etl.fail("status")

@@ -1,0 +1,279 @@
+"""`etl import`: which files, what becomes of each, and what is said about it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import importing
+from cli.importing import Choices, find_files, import_files, run_import, short_names
+from cli.waiting import Waiting
+from lambdas.core.documents import MAX_UNPACKED_BYTES
+from lambdas.core.errors import ConfigurationError
+from lambdas.core.keys import parse_raw_key
+from lambdas.core.schema import CHART_ENTRIES
+from lambdas.core.warehouse import Warehouse, group_by_chart_year
+from tests.documents import entry, page, track
+from tests.fakes import MemoryStore
+from tests.tables import read_table
+
+NOW = datetime(2026, 3, 7, tzinfo=UTC)
+CHART = Choices(chart="road-trip")
+
+
+class Buckets:
+    """The raw bucket and the warehouse; `transforms` says whether anything loads what is uploaded."""
+
+    def __init__(self, *, transforms: bool = True) -> None:
+        self.raw = MemoryStore()
+        self.tables = MemoryStore()
+        self.now = 0.0
+        self.transforms = transforms
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.transforms:
+            keys = [parse_raw_key(key) for key in self.raw.objects if key.startswith("raw/")]
+            for (chart, year), dates in group_by_chart_year(keys).items():
+                Warehouse(raw=self.raw, tables=self.tables).load(chart, year, dates)
+
+    def run(self, files: list[Path], choices: Choices = CHART) -> int:
+        waiting = Waiting(
+            raw=self.raw, tables=self.tables, patience_seconds=30, clock=lambda: self.now, sleep=self.sleep
+        )
+        return run_import(files, choices, waiting=waiting, status_command="etl status --stage local")
+
+
+def write(path: Path, answer: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(answer), "utf-8")
+    return path
+
+
+@pytest.fixture
+def top3(tmp_path: Path) -> Path:
+    return write(tmp_path / "top3.json", page([entry(track(name)) for name in "abc"]))
+
+
+def test_folders_give_their_json_files_with_subfolders_in_order_and_each_once(tmp_path: Path) -> None:
+    for name in ("b.json", "a.json.gz", "sub/c.json", "notes.txt", "d.jsonl", "e.csv"):
+        write(tmp_path / name, {})
+    (tmp_path / "folder.json").mkdir()
+    found = find_files([tmp_path / "b.json", tmp_path])
+    assert [str(path.relative_to(tmp_path)) for path in found] == ["b.json", "a.json.gz", "sub/c.json"]
+
+
+def test_a_path_that_is_not_there_and_an_empty_folder_are_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no file or folder"):
+        find_files([tmp_path / "nope.json"])
+    with pytest.raises(ConfigurationError, match=r"holds no \*\.json or \*\.json\.gz files"):
+        find_files([tmp_path])
+
+
+def test_a_new_file_is_uploaded_loaded_and_summed_up(top3: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    buckets = Buckets()
+    assert buckets.run([top3]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "top3.json  road-trip  2026-03-06  3 positions  new",
+        "1 file: 1 new, 0 already held, 0 refused; 1 document is in the tables (0.0 s)",
+    ]
+    assert [row["position"] for row in read_table(buckets.tables, CHART_ENTRIES)] == [1, 2, 3]
+
+
+def test_the_same_file_again_writes_nothing(top3: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    buckets = Buckets()
+    buckets.run([top3])
+    before = len(buckets.raw.writes), len(buckets.tables.writes)
+    capsys.readouterr()
+    assert buckets.run([top3]) == 0
+    assert (len(buckets.raw.writes), len(buckets.tables.writes)) == before
+    assert capsys.readouterr().out.startswith("top3.json  road-trip  2026-03-06  3 positions  already held\n")
+
+
+def test_a_gzipped_file_is_the_same_document(top3: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "top3.json.gz"
+    packed.write_bytes(gzip.compress(top3.read_bytes()))
+    outcomes = list(import_files([top3, packed], CHART, raw=MemoryStore(), received_at=NOW))
+    assert outcomes[0].key == outcomes[1].key
+    assert [outcome.is_new for outcome in outcomes].count(True) == 1
+
+
+def unreadable_files(folder: Path) -> list[Path]:
+    files = [write(folder / "track.json", track()), write(folder / "chartless.json", page([entry(track())]))]
+    for name, body in {
+        "deep.json": b"[" * 100_000,
+        "cut.json": b'{"items": [',
+        "latin1.json": '{"items": [{"track": {"name": "é"}}]}'.encode("latin-1"),
+        "empty.json": b"",
+        "text.txt": b"hello",
+        "list.csv": b"rank,uri\n1,x\n",
+    }.items():
+        (folder / name).write_bytes(body)
+        files.append(folder / name)
+    huge = folder / "huge.json"
+    with huge.open("wb") as file:
+        file.truncate(MAX_UNPACKED_BYTES + 1)
+    return [*files, huge]
+
+
+def test_a_refused_file_is_one_line_with_its_reason_writes_nothing_and_is_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    buckets = Buckets()
+    files = unreadable_files(tmp_path)
+    assert buckets.run(files, Choices()) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert buckets.raw.writes == []
+    assert lines[-1] == f"{len(files)} files: 0 new, 0 already held, {len(files)} refused"
+    for path, line in zip(files, lines[:-1], strict=True):
+        assert line.startswith(path.name)
+        assert "  refused: " in line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_is_refused(top3: Path) -> None:
+    top3.chmod(0)
+    assert "cannot be read" in str(importing.read_file(top3, CHART, received_at=NOW).refused)
+
+
+def test_a_file_that_goes_away_is_refused(tmp_path: Path) -> None:
+    outcome = importing.read_file(tmp_path / "gone.json", CHART, received_at=NOW)
+    assert outcome.refused == "cannot be read: No such file or directory"
+
+
+def test_good_files_go_on_beside_a_refused_one(top3: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    buckets = Buckets()
+    assert buckets.run([write(tmp_path / "album.json", {"type": "album", "name": "x"}), top3]) == 1
+    assert "2 files: 1 new, 0 already held, 1 refused; 1 document is in the tables" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
+    top3: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    buckets = Buckets()
+    buckets.run([top3])
+    writes = len(buckets.raw.writes)
+    other = write(tmp_path / "other.json", page([entry(track("z"))]))
+    capsys.readouterr()
+    assert buckets.run([top3, other], Choices(chart="road-trip", dry_run=True)) == 0
+    assert len(buckets.raw.writes) == writes
+    assert capsys.readouterr().out.splitlines() == [
+        "top3.json   road-trip  2026-03-06  3 positions  already held",
+        "other.json  road-trip  2026-03-06  1 position  would be imported",
+        "2 documents share chart and date with others: a date shows one document, a complete one before a partial one, "
+        "then the one observed last",
+        "2 files: 1 would be imported, 1 already held, 0 refused; nothing was written",
+    ]
+
+
+def test_places_without_a_song_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gappy = write(tmp_path / "gappy.json", page([entry(track()), entry(None)]))
+    Buckets().run([gappy])
+    assert "  1 position, 1 empty  new" in capsys.readouterr().out
+
+
+def test_what_the_user_says_wins_over_the_file(tmp_path: Path) -> None:
+    last = write(tmp_path / "last.json", page([entry(track())], offset=50, total=51))
+    choices = Choices(chart="mine", chart_date=date(2025, 12, 24), partial=True)
+    [outcome] = import_files([last], choices, raw=MemoryStore(), received_at=NOW)
+    assert outcome.imported is not None
+    document = outcome.imported.document
+    assert (document.chart, document.chart_date, document.partial) == ("mine", date(2025, 12, 24), True)
+
+
+def test_documents_that_never_reach_the_tables_are_reported_with_where_to_look(
+    top3: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    buckets = Buckets(transforms=False)
+    assert buckets.run([top3]) == 1
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("1 document is in the raw bucket but not in the tables after 30 s without news")
+    assert " status --stage local`" in said
+    assert buckets.run([top3]) == 1, "already held, and still not in the tables"
+
+
+def test_a_document_that_is_quarantined_is_reported_with_its_file(
+    top3: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    buckets = Buckets(transforms=False)
+    [outcome] = import_files([top3], CHART, raw=MemoryStore(), received_at=NOW)
+    assert outcome.key is not None
+    Warehouse(raw=buckets.raw, tables=buckets.tables).quarantine(outcome.key, "too odd")
+    assert buckets.run([top3]) == 1
+    assert f"{top3}: in quarantine: too odd" in capsys.readouterr().out
+
+
+def test_ctrl_c_says_what_was_uploaded_and_how_to_go_on(top3: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    buckets = Buckets()
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    waiting = Waiting(raw=buckets.raw, tables=buckets.tables, patience_seconds=30, sleep=interrupted)
+    assert run_import([top3], CHART, waiting=waiting, status_command="") == 130
+    assert "stopped: 1 document of 1 file uploaded" in capsys.readouterr().err
+    assert buckets.run([top3]) == 0, "the same command again continues"
+
+
+class LazyPool:
+    """A pool whose work is done only when its result is asked for; it counts what is held until then."""
+
+    most_held = 0
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.held = 0
+
+    def __enter__(self) -> LazyPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.held == 0
+
+    def submit(self, work: Any, *arguments: Any, **options: Any) -> LazyPool.Later:
+        self.held += 1
+        LazyPool.most_held = max(LazyPool.most_held, self.held)
+        return LazyPool.Later(self, lambda: work(*arguments, **options))
+
+    class Later:
+        def __init__(self, pool: LazyPool, work: Any) -> None:
+            self.pool = pool
+            self.work = work
+
+        def done(self) -> bool:
+            return False
+
+        def result(self) -> Any:
+            self.pool.held -= 1
+            return self.work()
+
+
+def many(folder: Path, number: int) -> list[Path]:
+    return [write(folder / f"{name:03}.json", page([entry(track(str(name)))])) for name in range(number)]
+
+
+def test_many_files_are_uploaded_and_come_back_in_their_order(tmp_path: Path) -> None:
+    files, raw = many(tmp_path, 60), MemoryStore()
+    assert [outcome.path for outcome in import_files(files, CHART, raw=raw, received_at=NOW)] == files
+    assert len(raw.objects) == 60
+
+
+def test_uploads_that_are_slow_do_not_pile_up_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "ThreadPoolExecutor", LazyPool)
+    files = many(tmp_path, 60)
+    assert [outcome.path for outcome in import_files(files, CHART, raw=MemoryStore(), received_at=NOW)] == files
+    assert LazyPool.most_held == 2 * importing._UPLOADS
+
+
+def test_names_leave_out_the_folder_that_all_files_share(tmp_path: Path) -> None:
+    files = [tmp_path / "a.json", tmp_path / "sub" / "b.json", tmp_path / ("x" * 80 + ".json")]
+    names = list(short_names(files).values())
+    assert names[:2] == ["a.json", "sub/b.json"]
+    assert names[2] == "…" + "x" * 42 + ".json"
+    assert short_names([Path("one.json")]) == {Path("one.json"): "one.json"}
+    assert short_names([Path("one.json"), Path("/etc/two.json")])[Path("/etc/two.json")] == "/etc/two.json"
