@@ -69,8 +69,9 @@ bench: setup ## Measure the transform against json + pandas + CSV
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt
 	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks.transform
 
-docs: setup ## Write docs/data-model.md anew from the schema
+docs: setup ## Write docs/data-model.md and docs/configuration.md anew from the code
 	@PYTHONPATH=. $(BIN)/python -m docs.data_model
+	PYTHONPATH=. $(BIN)/python -m docs.configuration
 
 lock: setup ## Write the requirements files anew from their .in files
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$$1.in" -o "$$1.txt"; }

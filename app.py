@@ -17,6 +17,7 @@ import aws_cdk as cdk
 
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.queries import read_queries
+from stacks.checks import add_checks, synthesize
 from stacks.config import StageConfig, load_stages, select_stage
 from stacks.stage import PipelineStage
 
@@ -25,17 +26,20 @@ _ENDPOINT = re.compile(r"https?://[^/\s]+/?")
 
 
 def build(app: cdk.App, stages: Mapping[str, StageConfig]) -> list[PipelineStage]:
-    """Add the stages that are picked to the app. Raises ConfigurationError for a bad query or `-c` value."""
+    """Add the stages that are picked to the app, and the checks that watch over them.
+
+    Raises ConfigurationError for a bad query or `-c` value.
+    """
     # What `-c stages=` gives hides what the file holds under that name, which is why `main` reads the file itself.
     picked = app.node.try_get_context("stages")
     names = [name.strip() for name in picked.split(",")] if isinstance(picked, str) else list(stages)
     endpoint = app.node.try_get_context("spotify_endpoint")
     if endpoint is not None and not (isinstance(endpoint, str) and _ENDPOINT.fullmatch(endpoint)):
         raise ConfigurationError(f"spotify_endpoint: {endpoint!r} is not an address: give http://127.0.0.1:<port>")
+    configs = [select_stage(stages, name) for name in names]
     queries = read_queries(PROJECT / "queries")
-    return [
-        PipelineStage(app, select_stage(stages, name), queries=queries, spotify_endpoint=endpoint) for name in names
-    ]
+    add_checks(app)
+    return [PipelineStage(app, config, queries=queries, spotify_endpoint=endpoint) for config in configs]
 
 
 def context() -> dict[str, object]:
@@ -45,14 +49,14 @@ def context() -> dict[str, object]:
 
 
 def main() -> None:
-    """Synthesize. A mistake in the configuration is one line and exit code 1."""
+    """Synthesize. A mistake in the configuration is one line and exit code 1, as is a template that fails a check."""
     try:
         stages = load_stages(PROJECT / "cdk.json")
         app = cdk.App(context=context())
         build(app, stages)
+        synthesize(app)
     except ConfigurationError as error:
         sys.exit(f"error: {error}")
-    app.synth()
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from cli.athena import Athena
 
 LOCAL = "local"
-Part: TypeAlias = Literal["storage", "compute", "catalog"]
-PARTS: tuple[Part, ...] = ("storage", "compute", "catalog")
+Part: TypeAlias = Literal["storage", "compute", "catalog", "monitoring"]
+PARTS: tuple[Part, ...] = ("storage", "compute", "catalog", "monitoring")
 
 _INVOCATION_SECONDS = 15 * 60 + 10
 """A function runs for at most 15 minutes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""

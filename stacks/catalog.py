@@ -15,17 +15,20 @@ from lambdas.core.keys import table_prefix
 from lambdas.core.queries import Query
 from lambdas.core.schema import TABLES
 from stacks import grants
+from stacks.checks import acknowledge, acknowledge_prefixes, acknowledge_resource
 from stacks.constructs.table import WarehouseTable
 
 RESULTS_PREFIX = "athena-results/"
+# Glue's own name for it, shared by all crawlers of the account.
+_CRAWLER_LOGS = "log-group:/aws-glue/crawlers"
 
 
 class CatalogStack(Stack):
     """Database, tables, crawler, workgroup and named queries of a stage.
 
     Athena needs no crawler, for the tables are projected. The crawler registers partitions for engines that know no
-    projection and logs columns that differ from the tables'; it changes no schema, and runs on demand, for each crawl
-    bills ten minutes.
+    projection and logs columns that differ from the tables'; it changes no schema. It runs by `crawler_schedule`, a
+    cron expression of Glue's, in UTC; None, only when it is started, for each crawl bills ten minutes.
 
     Attributes: `database_name`, `workgroup_name`, `crawler_name`.
     """
@@ -45,6 +48,7 @@ class CatalogStack(Stack):
         results: s3.IBucket,
         scan_cutoff_bytes: int,
         queries: Sequence[Query],
+        crawler_schedule: str | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -73,7 +77,7 @@ class CatalogStack(Stack):
             )
             for table in TABLES
         ]
-        self.crawler_name: str = self._crawler(f"spotify-etl-{stage}", warehouse)
+        self.crawler_name: str = self._crawler(f"spotify-etl-{stage}", warehouse, crawler_schedule)
         self.workgroup_name: str = self._workgroup(workgroup_name, results, scan_cutoff_bytes)
         for query in queries:
             athena.CfnNamedQuery(
@@ -116,7 +120,7 @@ class CatalogStack(Stack):
         )
         return workgroup.ref
 
-    def _crawler(self, name: str, warehouse: s3.IBucket) -> str:
+    def _crawler(self, name: str, warehouse: s3.IBucket, schedule: str | None) -> str:
         role = iam.Role(
             self,
             "CrawlerRole",
@@ -125,6 +129,12 @@ class CatalogStack(Stack):
         )
         for statement in self._crawler_grants(warehouse):
             role.add_to_policy(statement)
+        acknowledge_prefixes(role, bucket=warehouse, prefixes=[table_prefix(table) for table in TABLES])
+        acknowledge_resource(
+            role,
+            self.format_arn(service="logs", resource=f"{_CRAWLER_LOGS}:*"),
+            reason="The star stands for the log streams of one log group, which Glue names",
+        )
         crawler = glue.CfnCrawler(
             self,
             "Crawler",
@@ -144,6 +154,13 @@ class CatalogStack(Stack):
                 update_behavior="LOG", delete_behavior="LOG"
             ),
             recrawl_policy=glue.CfnCrawler.RecrawlPolicyProperty(recrawl_behavior="CRAWL_EVERYTHING"),
+            schedule=None if schedule is None else glue.CfnCrawler.ScheduleProperty(schedule_expression=schedule),
+        )
+        acknowledge(
+            crawler,
+            "AwsSolutions-GL1",
+            reason="A security configuration would encrypt the crawlers' log group with a key of its own, at a dollar "
+            "a month for each stage. CloudWatch encrypts it as it is, and it tells of tables and years, not of content",
         )
         # The crawler is refused if Glue cannot assume the role with its rights in place.
         crawler.node.add_dependency(role)
@@ -187,10 +204,9 @@ class CatalogStack(Stack):
             iam.PolicyStatement(
                 sid="WriteLogs",
                 actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                # Glue's own name for it, shared by all crawlers of the account.
                 resources=[
-                    self.format_arn(service="logs", resource="log-group:/aws-glue/crawlers"),
-                    self.format_arn(service="logs", resource="log-group:/aws-glue/crawlers:*"),
+                    self.format_arn(service="logs", resource=_CRAWLER_LOGS),
+                    self.format_arn(service="logs", resource=f"{_CRAWLER_LOGS}:*"),
                 ],
             ),
         ]

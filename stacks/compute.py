@@ -21,6 +21,7 @@ from lambdas.core.keys import QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
 from lambdas.core.schema import TABLES
 from lambdas.core.sources import PolledChart
 from stacks import grants
+from stacks.checks import acknowledge, acknowledge_prefixes
 from stacks.constructs.bundling import BundleTarget
 from stacks.constructs.function import PipelineFunction
 from stacks.constructs.queue import DeadLetters, QueueWithDeadLetters
@@ -125,6 +126,7 @@ class ComputeStack(Stack):
             target=target,
         )
         self._trigger(raw, batch_window=batch_window, concurrency=transform_concurrency)
+        self._acknowledge(raw, warehouse)
 
         CfnOutput(self, "ExtractFunctionName", value=self.extract.function.function_name)
         CfnOutput(self, "TransformFunctionName", value=self.transform.function.function_name)
@@ -244,7 +246,7 @@ class ComputeStack(Stack):
             # function failed at. Putting either back into the queue is the same repair.
             targets=[targets.SqsQueue(self.transform_queue, dead_letter_queue=self.transform_dead_letters)],
         )
-        lambda_.EventSourceMapping(
+        mapping = lambda_.EventSourceMapping(
             self,
             "TransformBatches",
             target=self.transform.function,
@@ -253,4 +255,26 @@ class ComputeStack(Stack):
             max_batching_window=batch_window,
             max_concurrency=concurrency,
             report_batch_item_failures=True,
+        )
+        acknowledge(
+            mapping,
+            "Serverless-LambdaEventSourceMappingDestination",
+            reason="The queue's own redrive policy keeps what failed: a destination is for streams, and SQS takes none",
+        )
+
+    def _acknowledge(self, raw: s3.IBucket, warehouse: s3.IBucket) -> None:
+        tables = [table_prefix(table) for table in TABLES]
+        acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX])
+        acknowledge_prefixes(self.transform.role, bucket=raw, prefixes=[RAW_PREFIX, QUARANTINE_PREFIX])
+        acknowledge_prefixes(self.transform.role, bucket=warehouse, prefixes=tables)
+        for queue in (self.extract_dead_letters, self.transform_dead_letters):
+            acknowledge(
+                queue,
+                "Serverless-SQSRedrivePolicy",
+                reason="It is itself where messages end, and wait for a person: nothing reads it that could fail",
+            )
+        acknowledge(
+            self.extract_dead_letters,
+            "AwsSolutions-SQS3",
+            reason="It is itself the dead letters: of schedules and of asynchronous calls, which the rule does not see",
         )

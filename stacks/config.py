@@ -46,6 +46,8 @@ from stacks.settings import (
 
 Removal: TypeAlias = Literal["destroy", "retain"]
 
+PROTECTED_STAGES = ("prod",)
+"""Stages that keep their data whatever `cdk.json` says: to give one up takes a change of code, which is reviewed."""
 MAX_STAGE_NAME_LENGTH = 20
 # Part of a Glue database's name, which Athena reads unquoted only if it holds no hyphen.
 _STAGE_NAME = re.compile(rf"[a-z][a-z0-9]{{0,{MAX_STAGE_NAME_LENGTH - 1}}}")
@@ -55,11 +57,20 @@ _PARAMETER = re.compile(r"(?:/[A-Za-z0-9_.-]+){1,15}")
 _RATE = re.compile(r"rate\(([1-9]\d{0,3}) (minute|minutes|hour|hours|day|days)\)")
 _CRON = re.compile(r"cron\(([^()]+)\)")
 _CRON_FIELD = re.compile(r"[0-9A-Z*/,?#-]+")
+# Minutes, hours, day of month, month, day of week, year.
+_CRON_NUMBERS = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PLAYLIST_ALLOWED = "a playlist's 22-character id, its spotify:playlist: URI or its link"
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 400, 731)
 """Of those that CloudWatch Logs knows."""
+# Spotify usually publishes a daily chart before 10 PM UTC the next day, and a weekly one after its Thursday, at no hour
+# that is told: https://support.spotify.com/td-en/artists/article/understanding-spotify-charts/. So the newest daily
+# chart there is is at most 24 + 22 hours old, to which 2 are added; the newest weekly one, if that is published as
+# early, 168 + 22 hours, to which 26 are added.
+FRESHNESS_HOURS: Mapping[Period, int] = {"daily": 48, "weekly": 9 * 24}
+"""Hours after the end of its date at which a chart is out of date, unless its configuration says otherwise."""
 NONCURRENT_DAYS = 30
 """How long an overwritten or deleted object can be brought back, in days."""
 
@@ -69,17 +80,29 @@ def _schedule(value: object) -> str:
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     """
-    if not isinstance(value, str):
-        raise ValueError
-    if rate := _RATE.fullmatch(value):
+    if isinstance(value, str) and (rate := _RATE.fullmatch(value)):
         if (rate[1] == "1") == rate[2].endswith("s"):
             raise ValueError
         return value
-    cron = _CRON.fullmatch(value)
+    return _cron(value)
+
+
+def _cron(value: object) -> str:
+    """A cron expression as EventBridge and Glue have it: six fields, and `?` for exactly one of the two days."""
+    cron = _CRON.fullmatch(value) if isinstance(value, str) else None
     fields = cron[1].split(" ") if cron else []
     if len(fields) != 6 or not all(map(_CRON_FIELD.fullmatch, fields)) or (fields[2] == "?") == (fields[4] == "?"):
         raise ValueError
-    return value
+    for field, (least, most) in zip(fields, _CRON_NUMBERS, strict=True):
+        # Lists and ranges in parts; a step's or a week's number counts something else.
+        for number in (re.split("[/#]", part)[0] for part in re.split("[,-]", field)):
+            if number.isdigit() and not least <= int(number) <= most:
+                raise ValueError
+    return str(value)
+
+
+def _cron_or_null(value: object) -> str | None:
+    return None if value is None else _cron(value)
 
 
 def _timezone(value: object) -> str:
@@ -103,6 +126,11 @@ def _default_chart(values: Values) -> str:
 
 def _default_period(values: Values) -> Period:
     return period_of(values["chart"])
+
+
+def _default_freshness(values: Values) -> int:
+    period: Period = values["period"]
+    return FRESHNESS_HOURS[period]
 
 
 def _default_dating(values: Values) -> Dating:
@@ -175,6 +203,14 @@ class ChartConfig:
         fill=lambda _: "UTC",
         default="'UTC'",
     )
+    freshness_hours: int = setting(
+        "Hours since the end of the newest chart date held, after which the chart counts as out of date: an alarm says "
+        "so when no poll of the past day found it fresher. So poll at least once a day, weekly charts too.",
+        allowed="a whole number from 1 to 2400",
+        parse=whole_number(1, 2400),
+        fill=_default_freshness,
+        default=f"{FRESHNESS_HOURS['daily']} for a daily chart, {FRESHNESS_HOURS['weekly']} for a weekly one",
+    )
 
     @property
     def polled(self) -> PolledChart:
@@ -231,6 +267,13 @@ class StageConfig:
         fill=lambda _: (),
         default="[]: no chart is polled",
     )
+    alarm_email: str | None = setting(
+        "Where alarms are mailed to. AWS asks that address for its consent by mail; nothing is sent before.",
+        allowed="an e-mail address, or null for no mail",
+        parse=text_or_null(_EMAIL),
+        fill=lambda _: None,
+        default="null: alarms are shown in CloudWatch and mailed to nobody",
+    )
     credentials_parameter: str = setting(
         "Name of the SSM SecureString that holds the Spotify credentials; `etl credentials` writes it.",
         allowed="a parameter's full name, e.g. '/spotify-etl/dev/spotify'",
@@ -241,7 +284,7 @@ class StageConfig:
     removal: Removal = setting(
         "What happens to data and logs when the stage is destroyed. 'retain' keeps them, and protects the stacks "
         "against deletion.",
-        allowed="'destroy' or 'retain'",
+        allowed=f"'destroy' or 'retain'; for the stage {' or '.join(PROTECTED_STAGES)} only 'retain'",
         parse=one_of("destroy", "retain"),
         fill=lambda _: "retain",
         default="'retain'",
@@ -268,9 +311,19 @@ class StageConfig:
         fill=lambda _: 30,
         default="30",
     )
+    crawler_schedule: str | None = setting(
+        "When the Glue crawler runs, in UTC. Queries need no crawl: it registers partitions for engines other than "
+        "Athena, and bills ten minutes ($0.07 or more) each time.",
+        # Glue knows no rates: https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html
+        allowed="'cron(minutes hours day-of-month month day-of-week year)' with a '?' for exactly one of the two days, "
+        "or null for only when somebody starts it",
+        parse=_cron_or_null,
+        fill=lambda _: None,
+        default="null: only when somebody starts it",
+    )
     athena_scan_cutoff_bytes: int = setting(
         "Bytes after which Athena stops a query. Athena bills what it scans.",
-        allowed="a whole number of at least 10000000, Athena's least",
+        allowed="a whole number from 10000000, Athena's least, to 7696581394432",
         parse=whole_number(10_000_000, 7 * 2**40),
         fill=lambda _: 10 * 2**30,
         default="10737418240: 10 GiB, about 5 cents",
@@ -310,7 +363,7 @@ class StageConfig:
         return f"spotify-{self.stage}"
 
     def stack_name(self, part: str) -> str:
-        """CloudFormation's name of one of the stage's stacks: storage, compute or catalog."""
+        """CloudFormation's name of one of the stage's stacks: storage, compute, catalog or monitoring."""
         return f"spotify-etl-{self.stage}-{part}"
 
 
@@ -350,7 +403,12 @@ def _stage(file: str, name: str, written: object) -> StageConfig:
             f"{MAX_STAGE_NAME_LENGTH} characters"
         )
     try:
-        return StageConfig(**read(StageConfig, written, stage=name))
+        config = StageConfig(**read(StageConfig, written, stage=name))
+        if config.removal == "destroy" and name in PROTECTED_STAGES:
+            raise not_allowed(
+                "removal", "destroy", f"'retain', while PROTECTED_STAGES in stacks/config.py holds {name!r}"
+            )
+        return config
     except NotAllowedError as error:
         where = f", {error.path}" if error.path else ""
         raise ConfigurationError(f"{file}: stage {name!r}{where}: {error.fault}") from None

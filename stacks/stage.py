@@ -13,6 +13,7 @@ from stacks.catalog import CatalogStack
 from stacks.compute import ComputeStack, Poll
 from stacks.config import NONCURRENT_DAYS, StageConfig
 from stacks.constructs.bundling import AWS_TARGET, host_target
+from stacks.monitoring import MonitoringStack, WatchedChart
 from stacks.storage import StorageStack
 
 _LOG_RETENTION = {
@@ -32,12 +33,12 @@ _LOG_RETENTION = {
 
 
 class PipelineStage(cdk.Stage):
-    """The stacks of a stage, named `spotify-etl-<stage>-<storage|compute|catalog>`.
+    """The stacks of a stage, named `spotify-etl-<stage>-<storage|compute|catalog|monitoring>`.
 
     `queries` become Athena's named queries. `spotify_endpoint` is the address of a stand-in for Spotify; it is for an
     emulated stage, and any other ignores it: None, for the real Spotify.
 
-    Attributes: `storage`, `compute`, `catalog`.
+    Attributes: `storage`, `compute`, `catalog`, `monitoring`.
     """
 
     def __init__(
@@ -97,7 +98,22 @@ class PipelineStage(cdk.Stage):
             scan_cutoff_bytes=config.athena_scan_cutoff_bytes,
             queries=queries,
         )
+        self.monitoring = MonitoringStack(
+            self,
+            "monitoring",
+            stack_name=config.stack_name("monitoring"),
+            env=env,
+            termination_protection=protected,
+            stage=config.stage,
+            charts=[WatchedChart(chart=chart.chart, freshness_hours=chart.freshness_hours) for chart in config.charts],
+            extract=self.compute.extract,
+            transform=self.compute.transform,
+            extract_dead_letters=self.compute.extract_dead_letters,
+            transform_queue=self.compute.transform_queue,
+            transform_dead_letters=self.compute.transform_dead_letters,
+            alarm_email=config.alarm_email,
+        )
         for name, value in (("project", "spotify-etl"), ("stage", config.stage)):
             cdk.Tags.of(self).add(name, value)
-            for stack in (self.storage, self.compute, self.catalog):
+            for stack in (self.storage, self.compute, self.catalog, self.monitoring):
                 stack.add_stack_tag(name, value)

@@ -34,7 +34,7 @@ from lambdas.core.keys import (
 from lambdas.core.merge import better, replace_days, upsert
 from lambdas.core.playlist import PlaylistDocument, Reading, read_playlist
 from lambdas.core.rows import Group, Row, days, milliseconds
-from lambdas.core.schema import CHART_ENTRIES, DIMENSIONS, SCHEMA_VERSION, SNAPSHOTS, Table
+from lambdas.core.schema import CHART_ENTRIES, DIMENSIONS, SCHEMA_VERSION, SNAPSHOTS, SONGS, Table
 from lambdas.core.store import ObjectStore, StoredObject
 
 MAX_ATTEMPTS = 10
@@ -53,6 +53,7 @@ class LoadReport:
     documents: int = 0
     days: int = 0
     entries: int = 0
+    new_songs: int = 0
     objects_written: int = 0
     conflicts: int = 0
     quarantined: dict[str, str] = field(default_factory=dict)
@@ -182,11 +183,14 @@ class Warehouse:
         for attempt in range(MAX_ATTEMPTS):
             self._pause(attempt)
             held = self.tables.get(key)
-            merged = upsert(table, _decoded(table, key, held), groups)
+            existing = _decoded(table, key, held)
+            merged = upsert(table, existing, groups)
             if merged is None:
                 return
             if self._put(key, parquet.encode(merged), held):
                 report.objects_written += 1
+                if table is SONGS:  # one row a song, and none is ever taken away
+                    report.new_songs += merged.num_rows - (0 if existing is None else existing.num_rows)
                 return
             report.conflicts += 1
         raise WriteConflict(f"{key}: {MAX_ATTEMPTS} attempts lost to other writers: it will be tried again")

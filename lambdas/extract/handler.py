@@ -13,11 +13,14 @@ import msgspec
 from lambdas.core.adapters.credentials import read_credentials
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
+from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.errors import PipelineError
 from lambdas.core.keys import SPOTIFY_RETENTION
+from lambdas.core.metrics import CHART_AGE_HOURS, RATE_LIMITED, SPOTIFY_REQUESTS, Metric, chart_age_hours
 from lambdas.core.sources import Budget, ChartSource
-from lambdas.extract.poll import PollResult, decode_event, poll
+from lambdas.core.store import ObjectStore
+from lambdas.extract.poll import PollResult, decode_event, newest_held, poll
 
 _log = logging.getLogger("extract")
 
@@ -67,17 +70,35 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
 
 
 def _poll(event: object, context: LambdaContext, environment: Environment) -> PollResult:
+    chart = decode_event(event)
     budget = Budget(
         max_calls=MAX_CALLS,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS,
     )
-    return poll(
-        decode_event(event),
-        store=S3Store(boto3.client("s3"), environment.raw_bucket, tags=SPOTIFY_RETENTION),
-        open_source=lambda: _open_source(environment),
-        now=datetime.now(UTC),
-        budget=budget,
-    )
+    store = S3Store(boto3.client("s3"), environment.raw_bucket, tags=SPOTIFY_RETENTION)
+    now = datetime.now(UTC)
+    result: PollResult | None = None
+    try:
+        result = poll(chart, store=store, open_source=lambda: _open_source(environment), now=now, budget=budget)
+        return result
+    finally:
+        # Also when the poll has met a wall: the data grow old whatever the reason.
+        values: dict[Metric, float] = {
+            SPOTIFY_REQUESTS: budget.calls,
+            RATE_LIMITED: float(result is not None and result.outcome == "rate_limited"),
+            **_age(chart.chart, store=store, now=now),
+        }
+        EmfMetrics(environment.stage).emit(values, chart=chart.chart)
+
+
+def _age(chart: str, *, store: ObjectStore, now: datetime) -> dict[Metric, float]:
+    """How old the newest data are; nothing if there are none. Never raises."""
+    try:
+        held = newest_held(chart, store=store, now=now)
+    except Exception:  # noqa: BLE001 - the poll is over, and an age that is missing alarms by itself
+        _log.exception("the age of the chart cannot be told", extra={"chart": chart})
+        return {}
+    return {} if held is None else {CHART_AGE_HOURS: round(chart_age_hours(held, now=now), 2)}
 
 
 def _open_source(environment: Environment) -> ChartSource:

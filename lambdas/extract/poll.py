@@ -11,7 +11,7 @@ import msgspec
 from lambdas.core.charts import parse_chart, parse_playlist_id, step
 from lambdas.core.documents import MAX_STORED_BYTES, RawDocument, decode, encode
 from lambdas.core.errors import ConfigurationError, InvalidDocument, InvalidKey, RateLimited
-from lambdas.core.keys import day_prefix, parse_raw_key
+from lambdas.core.keys import RawKey, chart_prefix, day_prefix, parse_raw_key
 from lambdas.core.sources import Budget, ChartSource, PolledChart
 from lambdas.core.store import ObjectStore
 
@@ -95,6 +95,29 @@ def poll(
     )
 
 
+def newest_held(chart: str, *, store: ObjectStore, now: datetime) -> date | None:
+    """The newest chart date, up to today (UTC), that a whole document is held for; None if there is none.
+
+    Whoever gave the document: this tells how fresh the data are, not what the next poll is to do. A date that was
+    withdrawn is not held; one after today is a mistake that must not make the chart look fresh until it comes.
+    """
+    today = now.astimezone(UTC).date()
+    # Nearly always one listing: of all there is only while this year has brought nothing yet.
+    for prefix in (f"{chart_prefix(chart)}date={today.year}-", chart_prefix(chart)):
+        by_date: dict[date, list[str]] = {}
+        for key in store.keys(prefix):
+            chart_date = _chart_date(key)
+            if chart_date is not None and chart_date <= today:
+                by_date.setdefault(chart_date, []).append(key)
+        for chart_date in sorted(by_date, reverse=True):
+            documents = [document for key in by_date[chart_date] if (document := _read(store, key))]
+            if any(document.withdrawal for document in documents):
+                continue
+            if not all(document.partial for document in documents):
+                return chart_date
+    return None
+
+
 def _held_for_period(store: ObjectStore, chart: PolledChart, now: datetime) -> str | None:
     """Key of the document of the newest chart there can be by now: a week's chart is newest for a week."""
     newest = now.astimezone(UTC).date() + timedelta(days=chart.date_offset_days)
@@ -115,16 +138,32 @@ def _held_on(store: ObjectStore, chart: PolledChart, chart_date: date) -> str | 
 
 
 def _is_whole(store: ObjectStore, key: str) -> bool:
-    stored = store.get(key, max_bytes=MAX_STORED_BYTES)
+    document = _read(store, key)
+    return document is not None and not document.partial
+
+
+def _read(store: ObjectStore, key: str) -> RawDocument | None:
+    """The document under a key; None if it cannot be read, or is gone."""
     try:
-        return stored is not None and not decode(stored.body, key=key, model=RawDocument).partial
+        stored = store.get(key, max_bytes=MAX_STORED_BYTES)
+        return None if stored is None else decode(stored.body, key=key, model=RawDocument)
     except InvalidDocument:
-        return False  # the transform has it on record in quarantine
+        return None  # the transform has it on record in quarantine
 
 
 def _provider(key: str) -> str | None:
+    parsed = _parsed(key)
+    return None if parsed is None else parsed.provider
+
+
+def _chart_date(key: str) -> date | None:
+    parsed = _parsed(key)
+    return None if parsed is None else parsed.chart_date
+
+
+def _parsed(key: str) -> RawKey | None:
     try:
-        return parse_raw_key(key).provider
+        return parse_raw_key(key)
     except InvalidKey:
         return None  # something else that was put there: it holds no date
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import TypedDict
 
@@ -19,10 +19,12 @@ import msgspec
 
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
+from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.errors import InvalidKey, PipelineError
 from lambdas.core.keys import RawKey, parse_raw_key
-from lambdas.core.warehouse import Warehouse, group_by_chart_year
+from lambdas.core.metrics import CHART_ENTRIES, DOCUMENTS_LOADED, NEW_SONGS, QUARANTINED_DOCUMENTS, Metric, MetricSink
+from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
 
 _log = logging.getLogger("transform")
 
@@ -84,27 +86,58 @@ class BatchAnswer(TypedDict):
     batchItemFailures: list[Failure]
 
 
+@dataclass
+class Processed:
+    """What became of a batch: the ids of messages that failed, and what the loads that succeeded did in all."""
+
+    failed: list[str] = field(default_factory=list)
+    documents: int = 0
+    entries: int = 0
+    new_songs: int = 0
+    quarantined: int = 0
+
+    def add(self, report: LoadReport) -> None:
+        """Count one load in."""
+        self.documents += report.documents
+        self.entries += report.entries
+        self.new_songs += report.new_songs
+        self.quarantined += len(report.quarantined)
+
+    @property
+    def metrics(self) -> dict[Metric, float]:
+        """The batch's measurements."""
+        return {
+            DOCUMENTS_LOADED: self.documents,
+            CHART_ENTRIES: self.entries,
+            NEW_SONGS: self.new_songs,
+            QUARANTINED_DOCUMENTS: self.quarantined,
+        }
+
+
 @cache
-def _warehouse() -> Warehouse:
+def _opened() -> tuple[Warehouse, MetricSink]:
     environment = read_environment(Environment, os.environ)
     configure_logs(environment.log_level)
     client = boto3.client("s3")
-    return Warehouse(
+    warehouse = Warehouse(
         raw=S3Store(client, environment.raw_bucket),
         tables=S3Store(client, environment.warehouse_bucket),
         code_version=environment.code_version,
     )
+    return warehouse, EmfMetrics(environment.stage)
 
 
 def handler(event: Batch, context: object) -> BatchAnswer:  # noqa: ARG001 - Lambda's signature
     """Load the days that the batch's messages name."""
-    failed = process(event["Records"], _warehouse())
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+    warehouse, metrics = _opened()
+    processed = process(event["Records"], warehouse)
+    metrics.emit(processed.metrics)
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in processed.failed]}
 
 
-def process(messages: Sequence[Message], warehouse: Warehouse) -> list[str]:
-    """Load the days that the messages name, grouped by chart and year; returns the ids of messages that failed."""
-    failed: list[str] = []
+def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
+    """Load the days that the messages name, grouped by chart and year."""
+    processed = Processed()
     by_key: dict[RawKey, list[str]] = {}
     for message in messages:
         identifier = message["messageId"]
@@ -112,12 +145,13 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> list[str]:
             key = msgspec.json.decode(message["body"], type=ObjectCreated).detail.object.key
         except msgspec.DecodeError as error:
             _log.error("a message is no S3 event", extra={"message_id": identifier, "reason": str(error)})
-            failed.append(identifier)
+            processed.failed.append(identifier)
             continue
         try:
             by_key.setdefault(parse_raw_key(key), []).append(identifier)
         except InvalidKey as error:
             warehouse.quarantine(key, str(error))
+            processed.quarantined += 1
             _log.warning("quarantined", extra={"key": key, "reason": str(error)})
     for (chart, year), dates in group_by_chart_year(by_key).items():
         try:
@@ -129,14 +163,15 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> list[str]:
                 extra={"chart": chart, "year": year, "reason": str(error)},
                 exc_info=not expected,
             )
-            failed += [
+            processed.failed += [
                 identifier
                 for key, identifiers in by_key.items()
                 if (key.chart, key.chart_date.year) == (chart, year)
                 for identifier in identifiers
             ]
             continue
+        processed.add(report)
         for bad, reason in report.quarantined.items():
             _log.warning("quarantined", extra={"key": bad, "reason": reason})
         _log.info("loaded", extra={"chart": chart, "year": year} | asdict(report))
-    return failed
+    return processed

@@ -8,6 +8,8 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.checks import acknowledge
+
 
 class PrivateBucket(Construct):
     """A bucket with everything public blocked, no access without TLS, and encryption by S3's own key.
@@ -55,6 +57,12 @@ class PrivateBucket(Construct):
             versioned=noncurrent_days is not None,
             lifecycle_rules=rules,
             removal_policy=removal,
+        )
+        acknowledge(
+            bucket,
+            "AwsSolutions-S1",
+            reason="Access logs would be one more bucket of small objects per stage, delivered with no promise. Who "
+            "read or wrote an object is told by CloudTrail's data events, which an account turns on for all buckets",
         )
         if events:
             resource = bucket.node.default_child

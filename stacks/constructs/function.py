@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.checks import acknowledge
 from stacks.constructs.bundling import BundleTarget, FunctionBundle
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ class PipelineFunction(Construct):
     `on_failure` takes the events of asynchronous invocations that failed; they are not tried again, for every caller of
     these functions calls again by itself. Default: none, for a function that is never called asynchronously.
 
-    Attributes: `function`, `role`, `log_group`.
+    Attributes: `function`, `role`, `log_group`, `timeout`.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class PipelineFunction(Construct):
         on_failure: sqs.IQueue | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.timeout = timeout
         self.log_group: logs.ILogGroup = logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=removal)
         self.role: iam.IRole = iam.Role(
             self,
@@ -80,6 +82,18 @@ class PipelineFunction(Construct):
             environment={**environment, "CODE_VERSION": bundle.asset_hash()},
             timeout=timeout,
             memory_size=memory_mib,
+        )
+        acknowledge(
+            self.function,
+            "Serverless-LambdaDLQ",
+            reason="An on-failure destination keeps an event with its error, a dead-letter target the event alone; a "
+            "function without a destination is never called asynchronously",
+        )
+        acknowledge(
+            self.function,
+            "Serverless-LambdaTracing",
+            reason="A trace ends at the bucket between the functions, and X-Ray needs rights to all resources. What "
+            "joins the work of both is in their logs: chart, date and key",
         )
         if on_failure is not None:
             self._send_failures_to(on_failure)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -14,48 +11,24 @@ import pytest
 import app
 from lambdas.core.errors import ConfigurationError
 from stacks.config import load_stages
-from tests.infra.templates import AS_FOR_TESTS, PROJECT, Synthesis
+from tests.infra.templates import (
+    AS_FOR_TESTS,
+    MISTAKE,
+    PACKS,
+    PARTS,
+    PROJECT,
+    Beside,
+    Synthesis,
+    read_findings,
+)
 
 
-def _run_app(outdir: Path, **context: object) -> subprocess.CompletedProcess[str]:
-    """`python3 app.py` as the CLI calls it, in an environment without AWS, and with the ways to a network cut off."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ.get("HOME", str(outdir)),
-        "CDK_OUTDIR": str(outdir),
-        "CDK_CONTEXT_JSON": json.dumps({**AS_FOR_TESTS, **context}),
-        "CDK_VALIDATION": "false",
-        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"),
-    }
-    if "JSII_NODE" in os.environ:
-        environment["JSII_NODE"] = os.environ["JSII_NODE"]
-    return subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def test_all_stages_synthesize_without_aws_without_credentials_and_without_a_network(tmp_path: Path) -> None:
-    done = _run_app(tmp_path)
-    assert done.returncode == 0, done.stderr
-    stages = load_stages(PROJECT / "cdk.json")
-    for stage in stages:
-        manifest = json.loads((tmp_path / f"assembly-{stage}" / "manifest.json").read_text())
-        # What CDK would have to ask AWS for.
-        assert "missing" not in manifest
-    assert len(list(tmp_path.glob("assembly-*/*.template.json"))) == 3 * len(stages)
-
-
-def test_a_mistake_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
-    done = _run_app(tmp_path, stages="dev,live")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1:] == ["error: there is no stage 'live': use one of local, dev, staging, prod"]
-    assert "Traceback" not in done.stderr
+def test_a_mistake_is_one_line_and_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "context", lambda: {**AS_FOR_TESTS, "stages": "dev,live"})
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    # Python prints it, and ends with 1.
+    assert ended.value.code == "error: there is no stage 'live': use one of local, dev, staging, prod"
 
 
 def test_stages_can_be_picked() -> None:
@@ -88,14 +61,30 @@ def test_the_cdk_flags_are_all_set_so_that_no_upgrade_changes_a_template_unseen(
     assert set(flags.values()) == {True}
 
 
-def test_cfn_lint_finds_nothing(synthesis: Synthesis) -> None:
-    done = subprocess.run(
-        # W3005: CDK writes DependsOn where a reference already says so.
-        [str(Path(sys.executable).with_name("cfn-lint")), "--ignore-checks", "W3005", "--", *map(str, synthesis.files)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert len(synthesis.files) == 3 * len(synthesis.stages)
+def test_cfn_lint_finds_nothing(synthesis: Synthesis, linted: Beside) -> None:
+    code, said = linted.wait()
+    assert code == 0, said
+    assert len(synthesis.files) == len(PARTS) * len(synthesis.stages)
+
+
+def test_all_stages_synthesize_without_aws_and_a_network_and_cdks_own_validation_has_nothing_against_them(
+    validated: Beside,
+) -> None:
+    code, said = validated.wait()
+    # Nobody would hear of a validation that does not run, or only warns: hence one stack that it must refuse.
+    assert code == 1, said
+    assert said.splitlines()[-1].startswith("error: the templates do not pass their checks: ")
+    assert "Traceback" not in said
+    refused = {
+        finding.path
+        for plugin, findings in read_findings(validated.folder).items()
+        if plugin not in PACKS
+        for finding in findings
+    }
+    assert refused == {f"{MISTAKE}/Queue"}
+    stages = load_stages(PROJECT / "cdk.json")
+    for stage in stages:
+        manifest = json.loads((validated.folder / f"assembly-{stage}" / "manifest.json").read_text())
+        # What CDK would have to ask AWS for.
+        assert "missing" not in manifest
+    assert len(list(validated.folder.glob("assembly-*/*.template.json"))) == len(PARTS) * len(stages)

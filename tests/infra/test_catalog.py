@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_s3 as s3
 
 from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
 from lambdas.core.keys import chart_year_key, dimension_key, table_prefix
 from lambdas.core.queries import read_queries
 from lambdas.core.schema import TABLES, Table
-from tests.infra.templates import PROJECT, Resource, Synthesis, Template, one, resources, text_of
+from stacks.catalog import CatalogStack
+from stacks.config import load_stages
+from tests.infra.templates import PROJECT, Resource, Synthesis, Template, one, resources, synthesize, text_of
 
 
 def _glue_tables(template: Template) -> dict[str, Resource]:
@@ -104,10 +112,40 @@ def test_the_crawler_looks_at_all_tables_on_demand_and_changes_none(synthesis: S
     for config, template in synthesis.of("catalog"):
         crawler = one(template, "AWS::Glue::Crawler")
         assert crawler["SchemaChangePolicy"] == {"DeleteBehavior": "LOG", "UpdateBehavior": "LOG"}
-        assert "Schedule" not in crawler
+        assert "Schedule" not in crawler, "no stage that we ship crawls unasked"
         (target,) = crawler["Targets"]["CatalogTargets"]
         assert len(target["Tables"]) == len(TABLES)
         assert one(template, "AWS::Glue::Database")["DatabaseInput"]["Name"] == f"spotify_{config.stage}"
+
+
+def test_a_crawler_runs_by_a_schedule_that_is_given(tmp_path: Path) -> None:
+    made = cdk.App(outdir=str(tmp_path), builtin_cloud_formation_validation=False, analytics_reporting=False)
+    buckets = cdk.Stack(made, "Buckets")
+    CatalogStack(
+        made,
+        "Catalog",
+        stack_name="catalog",
+        env=cdk.Environment(),
+        termination_protection=False,
+        stage="dev",
+        database_name="spotify_dev",
+        workgroup_name="spotify-dev",
+        warehouse=s3.Bucket(buckets, "Warehouse"),
+        results=s3.Bucket(buckets, "Results"),
+        scan_cutoff_bytes=10_000_000,
+        crawler_schedule="cron(0 4 ? * MON *)",
+        queries=[],
+    )
+    made.synth()
+    template = json.loads((tmp_path / "Catalog.template.json").read_text("utf-8"))
+    assert one(template, "AWS::Glue::Crawler")["Schedule"] == {"ScheduleExpression": "cron(0 4 ? * MON *)"}
+
+
+@pytest.mark.xfail(reason="stacks/stage.py does not pass it on to the catalog yet", strict=True)
+def test_the_crawlers_schedule_is_what_the_stage_says(tmp_path: Path) -> None:
+    made = synthesize(tmp_path, load_stages({"dev": {"crawler_schedule": "cron(0 4 ? * MON *)"}}))
+    crawler = one(made.templates["dev", "catalog"], "AWS::Glue::Crawler")
+    assert crawler["Schedule"] == {"ScheduleExpression": "cron(0 4 ? * MON *)"}
 
 
 def test_the_workgroup_enforces_encryption_engine_and_a_cut_off_and_can_be_deleted(synthesis: Synthesis) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +12,18 @@ from typing import Any
 
 import pytest
 
+from docs import configuration
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.sources import PolledChart
-from stacks.config import LOG_RETENTION_DAYS, ChartConfig, StageConfig, load_stages, select_stage
+from stacks import config
+from stacks.config import (
+    LOG_RETENTION_DAYS,
+    PROTECTED_STAGES,
+    ChartConfig,
+    StageConfig,
+    load_stages,
+    select_stage,
+)
 from stacks.settings import settings_of
 from tests.infra.templates import PROJECT
 
@@ -27,11 +39,13 @@ def test_a_stage_with_no_keys_takes_every_default() -> None:
         account=None,
         region=None,
         charts=(),
+        alarm_email=None,
         credentials_parameter="/spotify-etl/dev/spotify",
         removal="retain",
         spotify_retention_days=400,
         result_retention_days=30,
         log_retention_days=30,
+        crawler_schedule=None,
         athena_scan_cutoff_bytes=10 * 2**30,
         batch_window_seconds=5,
         transform_concurrency=2,
@@ -80,6 +94,17 @@ def test_two_charts_of_one_stage_are_both_polled_with_their_own_schedules() -> N
     ]
 
 
+def test_a_chart_is_out_of_date_by_its_period_unless_it_says_when() -> None:
+    charts = [
+        OF_MY_OWN,
+        {**OF_MY_OWN, "chart": "road-trip-weekly"},
+        {**OF_MY_OWN, "chart": "slow-daily", "period": "weekly"},
+        {**OF_MY_OWN, "chart": "of-its-own", "freshness_hours": 100},
+    ]
+    stage = load_stages({"dev": {"charts": charts}})["dev"]
+    assert [chart.freshness_hours for chart in stage.charts] == [48, 216, 216, 100]
+
+
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown key": (
         {"dev": {"acount": "1"}},
@@ -124,13 +149,16 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         'charts[0].timezone: "Mars/Olympus" is',
         "IANA",
     ),
+    "freshness": ({"dev": {"charts": [{**OF_MY_OWN, "freshness_hours": 0}]}}, "freshness_hours: 0 is", "from 1 to"),
+    "email": ({"dev": {"alarm_email": "ops"}}, "stage 'dev', alarm_email: \"ops\" is", "an e-mail address"),
     "parameter": ({"dev": {"credentials_parameter": "spotify"}}, 'credentials_parameter: "spotify" is', "full name"),
     "removal": ({"dev": {"removal": "keep"}}, 'removal: "keep" is', "'destroy' or 'retain'"),
     "spotify days": ({"dev": {"spotify_retention_days": 30}}, "spotify_retention_days: 30 is", "from 31 to 3650"),
     "result days": ({"dev": {"result_retention_days": "7"}}, 'result_retention_days: "7" is', "from 1 to 400"),
     "log days": ({"dev": {"log_retention_days": 10}}, "log_retention_days: 10 is", "one of 1, 3, 5"),
     "a bool as a number": ({"dev": {"log_retention_days": True}}, "log_retention_days: true is", "one of 1, 3, 5"),
-    "cutoff": ({"dev": {"athena_scan_cutoff_bytes": 1}}, "athena_scan_cutoff_bytes: 1 is", "at least 10000000"),
+    "crawler": ({"dev": {"crawler_schedule": "rate(1 day)"}}, 'crawler_schedule: "rate(1 day)" is', "'cron(minutes"),
+    "cutoff": ({"dev": {"athena_scan_cutoff_bytes": 1}}, "athena_scan_cutoff_bytes: 1 is", "from 10000000"),
     "window": ({"dev": {"batch_window_seconds": 0}}, "batch_window_seconds: 0 is", "from 1 to 300"),
     "concurrency": ({"dev": {"transform_concurrency": 1}}, "transform_concurrency: 1 is", "from 2 to 1000"),
 }
@@ -169,12 +197,64 @@ def test_every_key_has_a_bad_value_in_the_list_above() -> None:
         "cron(0 6 ? * ? *)",
         "cron(0 6 * * ? *) ",
         "cron(0; 6 * * ? *)",
+        "cron(60 6 * * ? *)",
+        "cron(0 6,24 * * ? *)",
+        "cron(0 6-24/2 * * ? *)",
+        "cron(0 6 32 * ? *)",
+        "cron(0 6 * 13 ? *)",
+        "cron(0 6 ? * 8 *)",
+        "cron(0 6 * * ? 1969)",
         5,
     ],
 )
 def test_a_schedule_that_would_not_come_again_or_be_accepted_is_refused(schedule: object) -> None:
     with pytest.raises(ConfigurationError, match=r"charts\[0\]\.schedule: .* is not allowed: .*'cron\("):
         load_stages({"dev": {"charts": [{**OF_MY_OWN, "schedule": schedule}]}})
+
+
+@pytest.mark.parametrize(
+    "schedule", ["cron(0/90 6,18 * * ? *)", "cron(15 10 ? * 6L 2026-2030)", "cron(0 8 ? * MON#1 *)", "rate(2 days)"]
+)
+def test_a_schedule_that_comes_again_is_taken_as_it_is(schedule: str) -> None:
+    (chart,) = load_stages({"dev": {"charts": [{**OF_MY_OWN, "schedule": schedule}]}})["dev"].charts
+    assert chart.schedule == schedule
+
+
+@pytest.mark.parametrize("schedule", ["rate(1 day)", "at(2026-01-01T00:00:00)", "cron(0 6 * * * *)", "", 0, False])
+def test_a_schedule_that_glue_does_not_know_is_refused(schedule: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"stage 'dev', crawler_schedule: .* is not allowed: 'cron\("):
+        load_stages({"dev": {"crawler_schedule": schedule}})
+
+
+def test_a_crawler_may_be_scheduled_or_left_alone() -> None:
+    stages = load_stages({"dev": {"crawler_schedule": "cron(0 4 ? * MON *)"}, "test": {"crawler_schedule": None}})
+    assert [stage.crawler_schedule for stage in stages.values()] == ["cron(0 4 ? * MON *)", None]
+
+
+def test_account_and_region_may_be_left_to_the_credentials_or_fixed() -> None:
+    fixed = {"account": "123456789012", "region": "us-gov-west-1"}
+    stages = load_stages({"dev": {"account": None, "region": None}, "test": fixed})
+    assert [(stage.account, stage.region) for stage in stages.values()] == [
+        (None, None),
+        ("123456789012", "us-gov-west-1"),
+    ]
+
+
+@pytest.mark.parametrize("name", PROTECTED_STAGES)
+def test_a_protected_stage_cannot_be_given_up_in_the_file_alone(name: str) -> None:
+    assert load_stages({name: {}})[name].removal == "retain"
+    with pytest.raises(ConfigurationError) as raised:
+        load_stages({name: {"removal": "destroy"}})
+    assert str(raised.value) == (
+        f"stages: stage '{name}', removal: \"destroy\" is not allowed: 'retain', while PROTECTED_STAGES in "
+        f"stacks/config.py holds '{name}'"
+    )
+
+
+def test_both_locks_must_be_open_for_a_stage_to_be_destroyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "PROTECTED_STAGES", ())
+    assert load_stages({"prod": {}})["prod"].removal == "retain"
+    assert load_stages({"prod": {"removal": "destroy"}})["prod"].removal == "destroy"
 
 
 @pytest.mark.parametrize("name", ["Dev", "my-dev", "1st", "", "a" * 21, "dev_1"])
@@ -219,6 +299,30 @@ def test_the_stages_we_ship_poll_nothing_on_aws_and_keep_production_data() -> No
     }
     assert stages["prod"].removal == "retain"
     assert [name for name, stage in stages.items() if stage.emulated] == ["local"]
+
+
+def test_the_page_about_configuration_is_what_the_code_says() -> None:
+    assert configuration.PAGE.read_text("utf-8") == configuration.render(), "run `make docs`"
+
+
+def test_no_key_is_undocumented() -> None:
+    page = configuration.PAGE.read_text("utf-8")
+    for kind in (StageConfig, ChartConfig):
+        settings = settings_of(kind)
+        # Every field is a setting, or given by the stage's own name: none slips in beside them.
+        assert {field.name for field in dataclasses.fields(kind)} - {key.name for key in settings} <= {"stage"}
+        for key in settings:
+            (row,) = [line for line in page.splitlines() if line.startswith(f"| `{key.name}` | ")]
+            assert row.replace("\\|", "").count(" | ") == 3, row
+
+
+def test_the_examples_on_the_page_are_allowed() -> None:
+    (example,) = re.findall(r"```json\n(.+?)```", configuration.PAGE.read_text("utf-8"), re.DOTALL)
+    stage = load_stages(json.loads(f"{{{example}}}"))["dev"]
+    assert [chart.chart for chart in stage.charts] == ["regional-global-daily", "road-trip"]
+    with pytest.raises(ConfigurationError) as raised:
+        load_stages({"dev": {"emulated": "yes"}})
+    assert f"error: {raised.value}".replace("stages:", "cdk.json:") in configuration.PAGE.read_text("utf-8")
 
 
 def test_every_setting_says_what_it_means_and_what_it_allows() -> None:

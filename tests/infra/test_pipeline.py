@@ -9,7 +9,7 @@ import msgspec
 from lambdas.core.keys import RAW_PREFIX
 from lambdas.core.sources import PolledChart
 from stacks.config import NONCURRENT_DAYS
-from tests.infra.templates import STAND_IN, Synthesis, as_list, grants, one, resources, text_of
+from tests.infra.templates import PARTS, STAND_IN, Synthesis, as_list, grants, one, resources, text_of
 
 STATEFUL = {
     "storage": {"RawBucket672A0DBB", "ResultsBucket46167C27", "WarehouseBucket56A35794"},
@@ -30,6 +30,8 @@ STATEFUL = {
         "SongsTableC238C9E8",
         "Workgroup",
     },
+    # Who subscribed to the topic by hand would have to do it again.
+    "monitoring": {"Alarms04B5A0BF"},
 }
 _STATEFUL_TYPES = (
     "AWS::S3::Bucket",
@@ -38,6 +40,7 @@ _STATEFUL_TYPES = (
     "AWS::Glue::Database",
     "AWS::Glue::Table",
     "AWS::Athena::WorkGroup",
+    "AWS::SNS::Topic",
 )
 OUTPUTS = {
     "storage": {"RawBucketName", "WarehouseBucketName", "ResultsBucketName"},
@@ -50,6 +53,7 @@ OUTPUTS = {
         "CredentialsParameterName",
     },
     "catalog": {"DatabaseName", "WorkgroupName", "CrawlerName"},
+    "monitoring": {"AlarmTopicArn", "DashboardName"},
 }
 
 
@@ -201,26 +205,6 @@ def test_what_came_from_spotify_is_gone_for_good_after_the_days_that_were_promis
         ]
 
 
-def test_results_expire_and_old_versions_of_tables_do_too(synthesis: Synthesis) -> None:
-    for config, template in synthesis.of("storage"):
-        (days,) = [
-            rule["ExpirationInDays"]
-            for rule in one(template, "AWS::S3::Bucket", "Results")["LifecycleConfiguration"]["Rules"]
-            if "ExpirationInDays" in rule
-        ]
-        assert days == config.result_retention_days
-        rules = one(template, "AWS::S3::Bucket", "Warehouse")["LifecycleConfiguration"]["Rules"]
-        assert not [rule for rule in rules if "ExpirationInDays" in rule]
-        assert [rule["NoncurrentVersionExpiration"] for rule in rules if "NoncurrentVersionExpiration" in rule]
-
-
-def test_a_stage_that_retains_keeps_its_buckets_and_one_that_destroys_does_not(synthesis: Synthesis) -> None:
-    for config, template in synthesis.of("storage"):
-        for bucket in resources(template, "AWS::S3::Bucket").values():
-            policy = {"destroy": "Delete", "retain": "Retain"}[config.removal]
-            assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == (policy, policy)
-
-
 def test_stacks_are_named_described_tagged_and_protected_where_data_is_retained(synthesis: Synthesis) -> None:
     for stage, config in synthesis.stages.items():
         manifest = json.loads((synthesis.folder / f"assembly-{stage}" / "manifest.json").read_text())
@@ -229,7 +213,7 @@ def test_stacks_are_named_described_tagged_and_protected_where_data_is_retained(
             for artifact in manifest["artifacts"].values()
             if artifact["type"] == "aws:cloudformation:stack"
         }
-        assert set(stacks) == {config.stack_name(part) for part in ("storage", "compute", "catalog")}
+        assert set(stacks) == {config.stack_name(part) for part in PARTS}
         for properties in stacks.values():
             assert properties["tags"] == {"project": "spotify-etl", "stage": stage}
             assert properties.get("terminationProtection", False) == (config.removal == "retain")

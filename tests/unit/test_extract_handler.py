@@ -30,13 +30,16 @@ from lambdas.core.errors import (
     SourceUnavailable,
 )
 from lambdas.core.keys import day_prefix
+from lambdas.core.metrics import chart_age_hours
 from lambdas.core.sources import Budget, PolledChart
+from lambdas.extract import handler as module
 from lambdas.extract.handler import handler
-from lambdas.extract.poll import PollResult, decode_event, poll
+from lambdas.extract.poll import PollResult, decode_event, newest_held, poll
 from local.spotify.api import CLIENT_ID, CLIENT_SECRET
 from local.spotify.faults import Fault, FaultKind
 from local.spotify.server import SpotifyStandIn
 from tests.documents import document
+from tests.emf import emitted, values
 from tests.fakes import MemoryStore
 from tests.payloads import REPOSITORY
 
@@ -260,6 +263,83 @@ def test_any_other_wall_is_raised_and_nothing_is_stored(zone: Zone) -> None:
     assert zone.store.objects == {}
 
 
+# How fresh the data are
+
+
+def newest(zone: Zone, *, now: datetime = NOW, chart: str = DAILY.chart) -> date | None:
+    return newest_held(chart, store=zone.store, now=now)
+
+
+def test_the_newest_date_is_found_whatever_the_period_and_however_old(zone: Zone) -> None:
+    for chart, dates in {
+        DAILY.chart: [date(2026, 3, 4), date(2026, 3, 5), date(2025, 12, 31)],
+        WEEKLY.chart: [date(2026, 2, 19), date(2026, 2, 26)],
+        "long-ago": [date(2014, 5, 1), date(2019, 8, 8)],
+    }.items():
+        for chart_date in dates:
+            zone.hold(document(chart=chart, chart_date=chart_date))
+
+    assert newest(zone) == date(2026, 3, 5)
+    assert newest(zone, chart=WEEKLY.chart) == date(2026, 2, 26)
+    assert newest(zone, chart="long-ago") == date(2019, 8, 8)
+
+
+def test_at_the_turn_of_the_year_the_old_years_dates_count_until_the_first_of_the_new(zone: Zone) -> None:
+    zone.hold(document(chart_date=date(2026, 12, 30)))
+    assert newest(zone, now=datetime(2027, 1, 1, 6, tzinfo=UTC)) == date(2026, 12, 30)
+    zone.hold(document(chart_date=date(2027, 1, 1)))
+    assert newest(zone, now=datetime(2027, 1, 2, 6, tzinfo=UTC)) == date(2027, 1, 1)
+
+
+def test_where_nothing_is_held_there_is_no_newest_date(zone: Zone) -> None:
+    zone.hold(document(chart="regional-us-daily"))
+    zone.store.objects[f"{day_prefix(DAILY.chart, date(2026, 3, 5))}notes.txt"] = b""
+
+    assert newest(zone) is None
+
+
+def test_today_counts_but_a_date_still_to_come_does_not_make_a_chart_look_fresh(zone: Zone) -> None:
+    zone.hold(document(chart_date=date(2026, 3, 4)))
+    for mistaken in (date(2026, 3, 7), date(2026, 12, 31), date(2027, 3, 5)):
+        zone.hold(document(chart_date=mistaken))
+    assert newest(zone) == date(2026, 3, 4)
+    zone.hold(document(chart_date=NOW.date()))
+    assert newest(zone) == NOW.date()
+
+
+def test_a_file_that_a_person_brought_is_as_fresh_as_a_poll(zone: Zone) -> None:
+    zone.hold(document(provider="charts_csv"))
+
+    assert newest(zone) == date(2026, 3, 5)
+
+
+def test_a_date_of_which_only_parts_or_nothing_usable_is_held_is_not_held(zone: Zone) -> None:
+    zone.hold(document(chart_date=date(2026, 3, 3)))
+    zone.hold(document(chart_date=date(2026, 3, 4), partial=True))
+    zone.store.objects[document(chart_date=date(2026, 3, 5)).key] = b"damaged"
+    assert newest(zone) == date(2026, 3, 3)
+    zone.hold(document(chart_date=date(2026, 3, 4), provider="charts_csv"))
+    assert newest(zone) == date(2026, 3, 4)
+
+
+def test_a_date_that_was_withdrawn_is_not_held_whatever_else_is_there(zone: Zone) -> None:
+    zone.hold(document(chart_date=date(2026, 3, 3)))
+    zone.hold(document(chart_date=date(2026, 3, 4)))
+    zone.hold(document(chart_date=date(2026, 3, 4), withdrawal=True, observed_at=NOW - timedelta(hours=1)))
+
+    assert newest(zone) == date(2026, 3, 3)
+
+
+def test_one_listing_and_one_document_tell_it(zone: Zone) -> None:
+    for day in range(1, 6):
+        zone.hold(document(chart_date=date(2026, 3, day)))
+    read: list[str] = []
+    zone.store.before_read = read.append
+
+    assert newest(zone) == date(2026, 3, 5)
+    assert len(read) == 1
+
+
 # As the Lambda runtime calls it
 
 
@@ -451,6 +531,103 @@ def test_no_log_line_holds_a_secret_at_any_level(
 def test_spotipy_is_not_imported_until_there_is_something_to_fetch() -> None:
     check = "import sys, lambdas.extract.handler; sys.exit('spotipy' in sys.modules or 'redis' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], cwd=REPOSITORY, check=False, timeout=60).returncode == 0
+
+
+# Metrics
+
+
+def test_a_poll_measures_its_calls_and_the_age_of_the_chart_once(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = function()
+
+    measured = values(capsys.readouterr().out)
+    age = chart_age_hours(date.fromisoformat(result["chart_date"]), now=datetime.now(UTC))
+    assert measured == {
+        "SpotifyRequests": result["calls"],
+        "RateLimited": 0,
+        "ChartAgeHours": pytest.approx(age, abs=0.05),
+    }
+    assert result["calls"] > 0
+
+
+def test_a_metric_is_of_the_stage_and_the_age_of_the_chart_too(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function()
+
+    assert {one.name: dict(one.dimensions) for one in emitted(capsys.readouterr().out)} == {
+        "SpotifyRequests": {"stage": "dev"},
+        "RateLimited": {"stage": "dev"},
+        "ChartAgeHours": {"stage": "dev", "chart": DAILY.chart},
+    }
+
+
+def test_a_poll_of_a_held_date_tells_its_age_again(function: Function, capsys: pytest.CaptureFixture[str]) -> None:
+    function()
+    capsys.readouterr()
+
+    assert function()["outcome"] == "held"
+    measured = values(capsys.readouterr().out)
+    assert measured["SpotifyRequests"] == 0
+    assert measured["ChartAgeHours"] >= 0
+
+
+def test_a_rate_limited_poll_says_so_and_how_old_the_chart_has_become(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = datetime.now(UTC).date() - timedelta(days=3)
+    held = document(chart_date=old)
+    function.s3.put_object(Bucket=BUCKET, Key=held.key, Body=encode(held))
+    function.spotify.fail(Fault(FaultKind.QUOTA_EXCEEDED, retry_after=48_925))
+
+    assert function()["outcome"] == "rate_limited"
+    measured = values(capsys.readouterr().out)
+    assert measured["RateLimited"] == 1
+    assert measured["SpotifyRequests"] > 0
+    assert 48 <= measured["ChartAgeHours"] < 72
+
+
+def test_a_poll_that_meets_a_wall_measures_all_the_same(function: Function, capsys: pytest.CaptureFixture[str]) -> None:
+    old = datetime.now(UTC).date() - timedelta(days=3)
+    held = document(chart_date=old)
+    function.s3.put_object(Bucket=BUCKET, Key=held.key, Body=encode(held))
+    function.spotify.fail(Fault(FaultKind.FORBIDDEN))
+
+    with pytest.raises(AccessForbidden):
+        function()
+
+    measured = values(capsys.readouterr().out)
+    assert measured.keys() == {"SpotifyRequests", "RateLimited", "ChartAgeHours"}
+    assert measured["RateLimited"] == 0
+    assert measured["SpotifyRequests"] > 0
+    assert 48 <= measured["ChartAgeHours"] < 72
+
+
+def test_where_nothing_is_held_there_is_no_age_so_that_its_absence_alarms(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function.spotify.fail(Fault(FaultKind.FORBIDDEN))
+
+    with pytest.raises(AccessForbidden):
+        function()
+
+    assert values(capsys.readouterr().out).keys() == {"SpotifyRequests", "RateLimited"}
+
+
+def test_an_age_that_cannot_be_told_fails_no_poll_and_is_an_error_in_the_log(
+    function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise TimeoutError("S3 does not answer")
+
+    monkeypatch.setattr(module, "newest_held", broken)
+
+    assert function()["outcome"] == "stored"
+    assert values(capsys.readouterr().out).keys() == {"SpotifyRequests", "RateLimited"}
+    [error] = [line for line in function.lines() if line["level"] == "ERROR"]
+    assert (error["message"], error["chart"]) == ("the age of the chart cannot be told", DAILY.chart)
+    assert "S3 does not answer" in error["exception"]
 
 
 # Logs

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from lambdas.core import documents
+from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.documents import RawDocument
 from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.warehouse import Warehouse
-from lambdas.transform.handler import Message, process
+from lambdas.transform import handler as module
+from lambdas.transform.handler import Message, handler, process
 from tests.documents import DAY, document, track
+from tests.emf import emitted, values
 from tests.fakes import MemoryStore
 from tests.tables import read_table
 
@@ -45,27 +48,27 @@ def positions(warehouse: Warehouse) -> list[tuple[Any, Any]]:
 
 def test_a_batch_of_events_fills_the_tables(warehouse: Warehouse) -> None:
     keys = [put(warehouse, document(chart=chart)) for chart in ("regional-global-daily", "road-trip")]
-    assert process([message(str(n), key) for n, key in enumerate(keys)], warehouse) == []
+    assert process([message(str(n), key) for n, key in enumerate(keys)], warehouse).failed == []
     assert positions(warehouse) == [("regional-global-daily", 1), ("road-trip", 1)]
 
 
 def test_the_same_event_twice_in_a_batch_is_one_load(warehouse: Warehouse) -> None:
     key = put(warehouse, document())
-    assert process([message("a", key), message("b", key)], warehouse) == []
+    assert process([message("a", key), message("b", key)], warehouse).failed == []
     assert len(positions(warehouse)) == 1
 
 
 def test_a_bad_document_is_quarantined_its_message_done_and_the_others_load(warehouse: Warehouse) -> None:
     bad = put(warehouse, document(songs=[track(id="short")]))
     good = put(warehouse, document(chart="road-trip"))
-    assert process([message("bad", bad), message("good", good)], warehouse) == []
+    assert process([message("bad", bad), message("good", good)], warehouse).failed == []
     assert positions(warehouse) == [("road-trip", 1)]
     assert list(warehouse.raw.keys("quarantine/")) == [f"quarantine/{bad}.json"]
 
 
 def test_other_peoples_objects_in_the_raw_zone_are_put_on_record(warehouse: Warehouse) -> None:
     key = "raw/holiday photo+1.jpg"
-    assert process([message("x", key)], warehouse) == []
+    assert process([message("x", key)], warehouse).failed == []
     assert list(warehouse.raw.keys("quarantine/")) == [f"quarantine/{key}.json"]
 
 
@@ -75,7 +78,7 @@ def test_a_message_that_is_no_event_comes_again_and_so_reaches_the_dead_letters(
 ) -> None:
     good = put(warehouse, document())
     with caplog.at_level(logging.ERROR):
-        assert process([{"messageId": "odd", "body": body}, message("good", good)], warehouse) == ["odd"]
+        assert process([{"messageId": "odd", "body": body}, message("good", good)], warehouse).failed == ["odd"]
     assert len(positions(warehouse)) == 1
     assert "a message is no S3 event" in caplog.text
 
@@ -87,6 +90,95 @@ def test_trouble_with_one_chart_fails_its_messages_alone(warehouse: Warehouse) -
     second = put(warehouse, document(chart="road-trip", chart_date=DAY + timedelta(days=1)))
     good = put(warehouse, document())
     messages = [message("1", first), message("2", second), message("3", good), message("1 again", first)]
-    assert sorted(process(messages, warehouse)) == ["1", "1 again", "2"]
+    assert sorted(process(messages, warehouse).failed) == ["1", "1 again", "2"]
     assert warehouse.tables.objects["chart_entries/year=2026/road-trip.parquet"] == b"damaged"
     assert list(warehouse.tables.keys("snapshots/")) == ["snapshots/year=2026/regional-global-daily.parquet"]
+
+
+# Metrics
+
+
+def measured(
+    messages: list[Message], warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> dict[str, float]:
+    """What the function prints of a batch, and no more than once a metric."""
+    monkeypatch.setattr(module, "_opened", lambda: (warehouse, EmfMetrics("dev")))
+    handler({"Records": messages}, None)
+    printed = capsys.readouterr().out
+    assert {one.dimensions for one in emitted(printed)} == {(("stage", "dev"),)}
+    return values(printed)
+
+
+def test_a_batch_measures_what_came_in_over_all_its_charts(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = put(warehouse, document(songs=[track("a"), track("b")]))
+    second = put(warehouse, document(chart="road-trip", songs=[track("b"), track("c"), track("c"), None]))
+    bad = put(warehouse, document(chart="camping", songs=[track(id="short")]))
+    messages = [message(str(n), key) for n, key in enumerate([first, second, bad, "raw/photo.jpg"])]
+
+    assert measured(messages, warehouse, monkeypatch, capsys) == {
+        "DocumentsLoaded": 2,
+        "ChartEntries": 5,
+        "NewSongs": 3,
+        "QuarantinedDocuments": 2,
+    }
+
+
+def test_songs_that_the_warehouse_holds_are_not_new(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert process([message("1", put(warehouse, document(songs=[track("a")])))], warehouse).new_songs == 1
+    later = put(warehouse, document(chart_date=DAY + timedelta(days=1), songs=[track("a"), track("b")]))
+
+    assert measured([message("2", later)], warehouse, monkeypatch, capsys)["NewSongs"] == 1
+    assert measured([message("2 again", later)], warehouse, monkeypatch, capsys) == {
+        "DocumentsLoaded": 1,
+        "ChartEntries": 2,
+        "NewSongs": 0,
+        "QuarantinedDocuments": 0,
+    }
+
+
+def test_songs_are_counted_once_when_another_writer_is_faster(warehouse: Warehouse) -> None:
+    tables = warehouse.tables
+    assert isinstance(tables, MemoryStore)
+    other = Warehouse(raw=warehouse.raw, tables=tables, sleep=lambda _: None)
+    theirs = document(chart="road-trip", songs=[track("a")])
+    put(warehouse, theirs)
+
+    def let_in(key: str) -> None:
+        if key.startswith("songs/"):
+            tables.before_write = str
+            other.load("road-trip", DAY.year, [DAY])
+
+    tables.before_write = let_in
+    ours = put(warehouse, document(songs=[track("a"), track("b")]))
+
+    assert process([message("1", ours)], warehouse).new_songs == 1
+
+
+def test_a_chart_that_could_not_be_loaded_does_not_count(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert isinstance(warehouse.tables, MemoryStore)
+    warehouse.tables.objects["chart_entries/year=2026/road-trip.parquet"] = b"damaged"
+    lost = put(warehouse, document(chart="road-trip"))
+
+    assert measured([message("1", lost)], warehouse, monkeypatch, capsys) == {
+        "DocumentsLoaded": 0,
+        "ChartEntries": 0,
+        "NewSongs": 0,
+        "QuarantinedDocuments": 0,
+    }
+
+
+def test_the_answer_names_the_messages_that_are_to_come_again(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_opened", lambda: (warehouse, EmfMetrics("dev")))
+    good = put(warehouse, document())
+
+    answer = handler({"Records": [{"messageId": "odd", "body": "{}"}, message("good", good)]}, None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "odd"}]}
