@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias, TypeVar
 import msgspec
 
 from lambdas.core.charts import Period
-from lambdas.core.errors import InvalidDocument
+from lambdas.core.errors import UNREADABLE_JSON, InvalidDocument
 from lambdas.core.keys import RawKey, parse_raw_key
 
 FORMAT_VERSION = 1
@@ -104,7 +104,7 @@ def raw_answer(answer: bytes | object) -> msgspec.Raw:
     if isinstance(answer, bytes):
         try:
             return msgspec.Raw(msgspec.json.format(answer, indent=-1))
-        except msgspec.DecodeError as error:
+        except UNREADABLE_JSON as error:
             raise InvalidDocument(f"not JSON: {error}") from error
     return msgspec.Raw(_encoder.encode(answer))
 
@@ -128,7 +128,7 @@ def decode(stored: bytes, *, key: str, model: type[D]) -> D:
     parts = parse_raw_key(key)
     try:
         document: D = _decoder(model).decode(unpack(stored, name=key))
-    except msgspec.DecodeError as error:
+    except UNREADABLE_JSON as error:
         raise InvalidDocument(f"{key}: {error}") from error
     if document.format_version != FORMAT_VERSION:
         raise InvalidDocument(

@@ -25,7 +25,7 @@ from lambdas.core.charts import (
     spotify_chart_of,
 )
 from lambdas.core.documents import FORMAT_VERSION, RawDocument, raw_answer, second, unpack
-from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
+from lambdas.core.errors import UNREADABLE_JSON, InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
 from lambdas.core.playlist import Reading, read_playlist
 from lambdas.core.web_api import Entry, Page, read_answer
 
@@ -107,7 +107,7 @@ def _one_answer(text: bytes) -> bytes:
         return text
     try:
         members = msgspec.json.decode(text, type=list[msgspec.Raw])
-    except msgspec.DecodeError as error:
+    except UNREADABLE_JSON as error:
         raise InvalidDocument(f"not JSON: {error}") from error
     playlists = [member for member in members[:2] if _is_playlist(bytes(member))]
     if not playlists:
@@ -124,7 +124,7 @@ class _Kind(msgspec.Struct):
 def _is_playlist(member: bytes) -> bool:
     try:
         return msgspec.json.decode(member, type=_Kind).type == "playlist"
-    except msgspec.DecodeError:
+    except UNREADABLE_JSON:
         return False
 
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lambdas.core.charts import playlist_id_in
-from lambdas.core.errors import InvalidDocument, NotAChart
+from lambdas.core.errors import UNREADABLE_JSON, InvalidDocument, NotAChart
 
 
 class _Struct(msgspec.Struct, gc=False):
@@ -161,7 +161,7 @@ def read_answer(text: bytes) -> Answer:
         answer = _decode(text)
     except msgspec.ValidationError as error:
         raise _explain(text, error) from error
-    except msgspec.DecodeError as error:
+    except UNREADABLE_JSON as error:
         raise InvalidDocument(f"not JSON: {error}") from error
     page = page_in(answer)
     if page is None:

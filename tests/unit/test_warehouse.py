@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -186,6 +187,15 @@ def test_a_bad_document_is_quarantined_with_its_reason_and_the_rest_of_the_day_g
     assert "is not the id of a song" in record["reason"]
     assert record["code_version"] == "test"
     assert record["quarantined_at"] == "2026-04-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("answers", [b"[" * 100_000, b'[{"items": [{"item": {"name": "Se\xf1orita"}}]}]'])
+def test_a_document_of_nonsense_inside_is_quarantined(bench: Bench, answers: bytes) -> None:
+    raw = document()
+    text = gzip.decompress(documents.encode(raw))
+    bench.raw.objects[raw.key] = gzip.compress(text[: text.index(b'"answers":') + 10] + answers + b"}")
+    (report,) = bench.load_keys([raw.key])
+    assert list(report.quarantined) == [raw.key]
 
 
 def test_a_chart_date_outside_the_projected_years_is_quarantined(bench: Bench) -> None:
