@@ -16,12 +16,14 @@ from typing import Literal, TypeAlias, TypeVar
 import msgspec
 
 from lambdas.core.charts import Period
-from lambdas.core.errors import UNREADABLE_JSON, InvalidDocument
+from lambdas.core.errors import InvalidDocument
 from lambdas.core.keys import RawKey, parse_raw_key
 
 FORMAT_VERSION = 1
 MAX_STORED_BYTES = 16 * 1024 * 1024
 """An object over this size is not read: a chart of 200 songs is about one megabyte of JSON."""
+UNREADABLE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what is no JSON, for bytes that are no UTF-8, and for brackets nested past all reason."""
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 
 Provider: TypeAlias = Literal["playlist", "charts_csv", "public_charts"]

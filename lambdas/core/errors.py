@@ -6,8 +6,6 @@ handler, the command) catch `PipelineError` once and show its text; anything els
 
 from __future__ import annotations
 
-from msgspec import DecodeError
-
 
 class PipelineError(Exception):
     """Base of all expected errors: `str(error)` is one line that says what, where and what to do."""
@@ -47,10 +45,6 @@ class PartialChart(InvalidDocument):
 
 class SchemaMismatch(InvalidDocument):
     """A warehouse object's columns clash with the schema of its table (a type is never coerced)."""
-
-
-UNREADABLE_JSON = (DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for what is no JSON, for bytes that are no UTF-8, and for brackets nested past all reason."""
 
 
 class WriteConflict(PipelineError):

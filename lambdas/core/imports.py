@@ -24,8 +24,8 @@ from lambdas.core.charts import (
     period_of,
     spotify_chart_of,
 )
-from lambdas.core.documents import FORMAT_VERSION, RawDocument, raw_answer, second, unpack
-from lambdas.core.errors import UNREADABLE_JSON, InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
+from lambdas.core.documents import FORMAT_VERSION, UNREADABLE_JSON, RawDocument, raw_answer, second, unpack
+from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
 from lambdas.core.playlist import Reading, read_playlist
 from lambdas.core.web_api import Entry, Page, read_answer
 

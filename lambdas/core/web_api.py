@@ -16,7 +16,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lambdas.core.charts import playlist_id_in
-from lambdas.core.errors import UNREADABLE_JSON, InvalidDocument, NotAChart
+from lambdas.core.documents import UNREADABLE_JSON
+from lambdas.core.errors import InvalidDocument, NotAChart
 
 
 class _Struct(msgspec.Struct, gc=False):
