@@ -159,4 +159,6 @@ def unpack(stored: bytes, *, name: str) -> bytes:
         raise InvalidDocument(f"{name}: unpacks to over {MAX_UNPACKED_BYTES:,} bytes, more than is read")
     if not unpacker.eof:
         raise InvalidDocument(f"{name}: cut off: its gzip stream has no end")
+    if unpacker.unused_data:
+        raise InvalidDocument(f"{name}: {len(unpacker.unused_data):,} bytes more after the end of its gzip stream")
     return unpacked

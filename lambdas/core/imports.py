@@ -69,7 +69,7 @@ def read_import(
     chart_date = chart_date or _date(official, known, page.items)
     if not is_plausible(chart_date, today=received_at.date()):
         raise UndatedChart(
-            f"chart date {chart_date} lies outside {FIRST_YEAR} to {last_year(received_at.date())}: give --chart-date"
+            f"chart date {chart_date} lies outside {FIRST_YEAR} to {last_year(received_at.date())}: say which day it is"
         )
     added = [entry.added_at for entry in page.items if entry.added_at is not None]
     document = RawDocument(
@@ -150,9 +150,12 @@ def _date(official: re.Match[str] | None, known: SpotifyChart | None, entries: S
         except ValueError as error:
             raise UndatedChart(f"its name has a date that is none: {official['date']}") from error
     added = sorted({entry.added_at.date() for entry in entries if entry.added_at is not None})
-    if len(added) == 1:
+    if len(added) == 1 and added[0].year >= FIRST_YEAR:
         return added[0] + timedelta(days=known.date_offset_days if known else 0)
-    said = f"were added on {len(added)} different days ({added[0]} to {added[-1]})" if added else "carry no date"
+    if len(added) > 1:
+        said = f"were added on {len(added)} different days ({added[0]} to {added[-1]})"
+    else:
+        said = f"were added on {added[0]}, before there was Spotify" if added else "carry no date"
     raise UndatedChart(f"its entries {said}: say which day it is of with --chart-date YYYY-MM-DD")
 
 

@@ -11,16 +11,20 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from functools import cache
 from typing import TypedDict
 
 import boto3
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
 from lambdas.core.adapters.s3 import S3Store
+from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey, PipelineError
+from lambdas.core.events import decode_event
 from lambdas.core.keys import RawKey, parse_raw_key
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
 
@@ -35,28 +39,6 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     warehouse_bucket: str
     code_version: str = "unknown"
     log_level: str = "INFO"
-
-
-class _Object(msgspec.Struct, frozen=True):
-    key: str
-
-
-class _Bucket(msgspec.Struct, frozen=True):
-    name: str
-
-
-class _Detail(msgspec.Struct, frozen=True):
-    bucket: _Bucket
-    object: _Object
-
-
-class ObjectCreated(msgspec.Struct, frozen=True):
-    """EventBridge's "Object Created" of S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html.
-
-    Keys are as they are in the bucket, not URL-encoded as in S3's own notifications.
-    """
-
-    detail: _Detail
 
 
 class Message(TypedDict):
@@ -109,8 +91,8 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> list[str]:
     for message in messages:
         identifier = message["messageId"]
         try:
-            key = msgspec.json.decode(message["body"], type=ObjectCreated).detail.object.key
-        except msgspec.DecodeError as error:
+            key = decode_event(message["body"]).key
+        except UNREADABLE_JSON as error:
             _log.error("a message is no S3 event", extra={"message_id": identifier, "reason": str(error)})
             failed.append(identifier)
             continue
@@ -120,23 +102,30 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> list[str]:
             warehouse.quarantine(key, str(error))
             _log.warning("quarantined", extra={"key": key, "reason": str(error)})
     for (chart, year), dates in group_by_chart_year(by_key).items():
-        try:
-            report = warehouse.load(chart, year, dates)
-        except Exception as error:  # noqa: BLE001 - one chart's trouble, of whatever kind, must not hold up the others
-            expected = isinstance(error, PipelineError)
-            _log.error(
-                "a chart could not be loaded",
-                extra={"chart": chart, "year": year, "reason": str(error)},
-                exc_info=not expected,
-            )
-            failed += [
-                identifier
-                for key, identifiers in by_key.items()
-                if (key.chart, key.chart_date.year) == (chart, year)
-                for identifier in identifiers
-            ]
-            continue
-        for bad, reason in report.quarantined.items():
-            _log.warning("quarantined", extra={"key": bad, "reason": reason})
-        _log.info("loaded", extra={"chart": chart, "year": year} | asdict(report))
+        unloaded = _load(warehouse, chart, year, dates)
+        failed += [
+            identifier
+            for key, identifiers in by_key.items()
+            if key.chart == chart and key.chart_date in unloaded
+            for identifier in identifiers
+        ]
     return failed
+
+
+def _load(warehouse: Warehouse, chart: str, year: int, dates: set[date]) -> set[date]:
+    """Load the dates; those that failed. Trouble of one chart, of whatever kind, never holds up the others."""
+    try:
+        report = warehouse.load(chart, year, dates)
+    except (PipelineError, BotoCoreError, ClientError) as error:
+        _log.error("a chart could not be loaded", extra={"chart": chart, "year": year, "reason": str(error)})
+        return dates
+    except Exception as error:  # noqa: BLE001 - logged with its traceback, and its messages come again
+        # A defect of ours that one document brings out: the other days of its batch are loaded without it.
+        _log.exception("a chart could not be loaded", extra={"chart": chart, "year": year, "reason": str(error)})
+        if len(dates) == 1:
+            return dates
+        return {day for day in dates if _load(warehouse, chart, year, {day})}
+    for key, reason in report.quarantined.items():
+        _log.warning("quarantined", extra={"key": key, "reason": reason})
+    _log.info("loaded", extra={"chart": chart, "year": year} | asdict(report))
+    return set()

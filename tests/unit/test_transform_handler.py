@@ -12,6 +12,7 @@ import pytest
 
 from lambdas.core import documents
 from lambdas.core.documents import RawDocument
+from lambdas.core.playlist import read_playlist
 from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.warehouse import Warehouse
 from lambdas.transform.handler import Message, process
@@ -78,6 +79,22 @@ def test_a_message_that_is_no_event_comes_again_and_so_reaches_the_dead_letters(
         assert process([{"messageId": "odd", "body": body}, message("good", good)], warehouse) == ["odd"]
     assert len(positions(warehouse)) == 1
     assert "a message is no S3 event" in caplog.text
+
+
+def test_a_defect_that_one_document_brings_out_fails_its_message_alone(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [document(chart_date=DAY + timedelta(days=n), songs=[track(f"Song {n}")]) for n in range(3)]
+
+    def read(header: Any, pages: Any) -> Any:
+        if header.chart_date == days[1].chart_date:
+            raise ZeroDivisionError("a defect")
+        return read_playlist(header, pages)
+
+    monkeypatch.setattr("lambdas.core.warehouse.read_playlist", read)
+    keys = [put(warehouse, day) for day in days]
+    assert process([message(str(n), key) for n, key in enumerate(keys)], warehouse) == ["1"]
+    assert len(positions(warehouse)) == 2
 
 
 def test_trouble_with_one_chart_fails_its_messages_alone(warehouse: Warehouse) -> None:
