@@ -133,6 +133,10 @@ def _chart(
 ) -> str:
     if given is not None:
         return parse_chart(given)
+    if official and known and official["chart"] != known.chart:
+        raise UnnamedChart(
+            f"its name says {official['chart']}, but its playlist is {known.chart}: say which it is with --chart"
+        )
     if official:
         return official["chart"]
     if known:

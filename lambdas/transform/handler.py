@@ -99,8 +99,8 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> list[str]:
         try:
             by_key.setdefault(parse_raw_key(key), []).append(identifier)
         except InvalidKey as error:
-            warehouse.quarantine(key, str(error))
-            _log.warning("quarantined", extra={"key": key, "reason": str(error)})
+            if not _quarantine(warehouse, key, str(error)):
+                failed.append(identifier)
     for (chart, year), dates in group_by_chart_year(by_key).items():
         unloaded = _load(warehouse, chart, year, dates)
         failed += [
@@ -110,6 +110,17 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> list[str]:
             for identifier in identifiers
         ]
     return failed
+
+
+def _quarantine(warehouse: Warehouse, key: str, reason: str) -> bool:
+    """Put a stray object on record; False if S3 refuses, as it does a record whose key would be too long."""
+    try:
+        warehouse.quarantine(key, reason)
+    except (BotoCoreError, ClientError) as error:
+        _log.error("an object could not be put on record", extra={"key": key, "reason": f"{reason}: {error}"})
+        return False
+    _log.warning("quarantined", extra={"key": key, "reason": reason})
+    return True
 
 
 def _load(warehouse: Warehouse, chart: str, year: int, dates: set[date]) -> set[date]:

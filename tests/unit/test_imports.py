@@ -148,6 +148,13 @@ def test_partial_lets_a_page_in_and_leaves_a_whole_playlist_whole() -> None:
     assert not brought(of_playlist(TOP_50), partial=True).document.partial
 
 
+def test_a_file_whose_name_and_playlist_disagree_is_refused_until_someone_says_which() -> None:
+    name = "regional-us-daily-2026-03-05.json"
+    with pytest.raises(UnnamedChart, match="name says regional-us-daily, but its playlist is regional-global-daily"):
+        brought(of_playlist(TOP_50), name=name)
+    assert brought(of_playlist(TOP_50), name=name, chart="regional-us-daily").document.chart == "regional-us-daily"
+
+
 def test_an_official_name_with_an_impossible_date_is_refused() -> None:
     with pytest.raises(UndatedChart, match="2026-02-30"):
         brought(of_playlist(OWN), name="regional-us-daily-2026-02-30.json")

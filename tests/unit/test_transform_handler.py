@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.core import documents
 from lambdas.core.documents import RawDocument
@@ -68,6 +69,19 @@ def test_other_peoples_objects_in_the_raw_zone_are_put_on_record(warehouse: Ware
     key = "raw/holiday photo+1.jpg"
     assert process([message("x", key)], warehouse) == []
     assert list(warehouse.raw.keys("quarantine/")) == [f"quarantine/{key}.json"]
+
+
+def test_a_stray_object_that_cannot_be_put_on_record_comes_again_alone(warehouse: Warehouse) -> None:
+    assert isinstance(warehouse.raw, MemoryStore)
+
+    def refuse(key: str) -> None:
+        if key.startswith("quarantine/"):
+            raise ClientError({"Error": {"Code": "KeyTooLongError"}}, "PutObject")
+
+    good = put(warehouse, document())
+    warehouse.raw.before_write = refuse
+    assert process([message("stray", f"raw/{'x' * 1020}"), message("good", good)], warehouse) == ["stray"]
+    assert len(positions(warehouse)) == 1
 
 
 @pytest.mark.parametrize("body", ["", "no JSON", "{}", '{"Event": "s3:TestEvent"}', '{"detail": {"object": {}}}'])
