@@ -31,9 +31,9 @@ setup: .venv/ready ## Install everything into .venv and node_modules (once)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.txt
 	echo "==> AWS CDK command line in node_modules ($$(( SECONDS - started )) s so far)"
-	PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent --no-audit --no-fund
+	PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-audit --no-fund
 	printf '%s\n' '#!/bin/sh' '# The operator'"'"'s command: `etl --help`.' \
-		'PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -m cli "$$@"' > $(BIN)/etl
+		'PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -P -m cli "$$@"' > $(BIN)/etl
 	chmod +x $(BIN)/etl
 	echo "==> Installed in $$(( SECONDS - started )) s"
 	touch $@
@@ -81,4 +81,5 @@ lock: setup ## Write the requirements files anew from their .in files
 
 clean: ## Stop the local stage and remove everything that make has installed or made
 	@if [ -x $(BIN)/etl ]; then $(BIN)/etl down || true; fi
-	rm -rf .venv node_modules cdk.out .local
+	rm -rf .venv node_modules cdk.out .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,7 @@ from cli import cdk
 from cli.output import count, note, say, step
 from cli.stage import PARTS, Stage, require_aws
 from lambdas.core.errors import ConfigurationError, PipelineError
+from stacks.config import PROTECTED_STAGES
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from stacks.config import StageConfig
 
-_PROTECTED = "prod"
 _BUCKET_OUTPUT = "BucketName"
 
 
@@ -73,7 +73,7 @@ def destroy_command(arguments: argparse.Namespace) -> int:
 
 def refuse_protected(config: StageConfig) -> None:
     """Raises ConfigurationError for prod, and for any stage that is configured to keep its data."""
-    if config.stage == _PROTECTED:
+    if config.stage in PROTECTED_STAGES:
         raise ConfigurationError(
             "stage prod is never destroyed by this command: take the termination protection off its stacks and delete "
             "them in the CloudFormation console"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 _PATIENCE_SECONDS = 120.0
@@ -33,7 +33,7 @@ GROUPS = {
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day of a chart, in no time zone
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day: write it as 2024-05-11") from None
 
@@ -71,9 +71,9 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a file, or a folder whose *.json and *.json.gz files are taken, subfolders included",
     )
-    parser.add_argument("--chart", metavar="CHART", help="which chart the files are of, where they do not say it")
+    parser.add_argument("--chart", metavar="CHART", help="which chart the files are of, whatever they say")
     parser.add_argument(
-        "--chart-date", type=_day, metavar="YYYY-MM-DD", help="the last day counted, where a file does not say it"
+        "--chart-date", type=_day, metavar="YYYY-MM-DD", help="the last day counted, whatever a file says"
     )
     parser.add_argument(
         "--partial", action="store_true", help="take a file that holds only some pages of a longer playlist"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,18 +17,25 @@ from cli.waiting import Arrival, Waiting
 from lambdas.core.charts import parse_chart
 from lambdas.core.documents import MAX_STORED_BYTES, MAX_UNPACKED_BYTES, encode
 from lambdas.core.errors import ConfigurationError, InvalidDocument, PipelineError
+from lambdas.core.events import encode_event
 from lambdas.core.imports import Import, read_import
 from lambdas.core.keys import parse_raw_key
 
 if TYPE_CHECKING:
+    from types_boto3_sqs.client import SQSClient
+
     from lambdas.core.store import ObjectStore
 
 SUFFIXES = (".json", ".json.gz")
 _UPLOADS = 8
 """At once: an upload waits for S3, not for the processor."""
 _WIDEST_NAME = 48
-_UNREADABLE_JSON = "is nested too deeply to be a playlist"
-_NOT_UTF8 = "is not UTF-8 text"
+_MESSAGES_AT_ONCE = 10
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
+
+
+class RedeliveryFailed(PipelineError):
+    """The transform queue does not take events."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Tally:
     new: int = 0
     held: int = 0
     refused: int = 0
+    held_keys: set[str] = field(default_factory=set)
     keys: dict[str, Path] = field(default_factory=dict)
     """Documents that are in the raw zone (or would be), with the first file that gave each."""
 
@@ -83,6 +91,7 @@ class Tally:
             self.new += 1
         else:
             self.held += 1
+            self.held_keys.add(outcome.key)
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -107,6 +116,8 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 def read_file(path: Path, choices: Choices, *, received_at: datetime) -> FileOutcome:
     """The file as a raw document, or why it is refused. Nothing is written."""
     try:
+        if path.exists() and not path.is_file():
+            raise InvalidDocument("is no file")
         if (size := path.stat().st_size) > MAX_UNPACKED_BYTES:
             raise InvalidDocument(f"{size:,} bytes, over the {MAX_UNPACKED_BYTES:,} that are read")
         imported = read_import(
@@ -117,10 +128,6 @@ def read_file(path: Path, choices: Choices, *, received_at: datetime) -> FileOut
             chart_date=choices.chart_date,
             partial=choices.partial,
         )
-    except RecursionError:
-        return FileOutcome(path, refused=_UNREADABLE_JSON)
-    except UnicodeDecodeError:
-        return FileOutcome(path, refused=_NOT_UTF8)
     except OSError as error:
         return FileOutcome(path, refused=f"cannot be read: {error.strerror or error}")
     except PipelineError as error:
@@ -132,14 +139,12 @@ def upload(outcome: FileOutcome, raw: ObjectStore, *, dry_run: bool) -> FileOutc
     """Put the document into the raw zone unless it is there; with `dry_run` only look whether it is."""
     if outcome.imported is None or outcome.key is None:
         return outcome
-    if dry_run:
-        is_new = outcome.key not in raw.keys(outcome.key)
-        return FileOutcome(outcome.path, imported=outcome.imported, is_new=is_new)
     body = encode(outcome.imported.document)
     if len(body) > MAX_STORED_BYTES:
         reason = f"{len(body):,} bytes as a raw document, over the {MAX_STORED_BYTES:,} that are read"
         return FileOutcome(outcome.path, refused=reason)
-    return FileOutcome(outcome.path, imported=outcome.imported, is_new=raw.put_new(outcome.key, body))
+    is_new = outcome.key not in raw.keys(outcome.key) if dry_run else raw.put_new(outcome.key, body)
+    return FileOutcome(outcome.path, imported=outcome.imported, is_new=is_new)
 
 
 def import_files(
@@ -202,11 +207,48 @@ def import_command(arguments: argparse.Namespace) -> int:
         choices,
         waiting=Waiting(raw=stage.raw_store(), tables=stage.warehouse_store(), patience_seconds=arguments.timeout),
         status_command=f"etl status --stage {stage.name}",
+        tell_again=lambda keys: tell_again(
+            stage.sqs,
+            queue_url=stage.output("compute", "TransformQueueUrl"),
+            bucket=stage.output("storage", "RawBucketName"),
+            keys=keys,
+        ),
     )
 
 
-def run_import(files: Sequence[Path], choices: Choices, *, waiting: Waiting, status_command: str) -> int:
-    """Import the files, print a line for each, wait for the tables, print the count; the exit code."""
+def tell_again(sqs: SQSClient, *, queue_url: str, bucket: str, keys: Iterable[str]) -> None:
+    """Put the documents' events on the transform queue, as S3 did when they came: loading them again changes nothing.
+
+    Raises RedeliveryFailed if the queue does not take them.
+    """
+    told = sorted(keys)
+    for first in range(0, len(told), _MESSAGES_AT_ONCE):
+        answer = sqs.send_message_batch(
+            QueueUrl=queue_url,
+            Entries=[
+                {"Id": str(number), "MessageBody": encode_event(bucket=bucket, key=key)}
+                for number, key in enumerate(told[first : first + _MESSAGES_AT_ONCE])
+            ],
+        )
+        if failed := answer.get("Failed"):
+            raise RedeliveryFailed(
+                f"the transform queue does not take {len(failed)} events: {failed[0].get('Message')}"
+            )
+
+
+def run_import(
+    files: Sequence[Path],
+    choices: Choices,
+    *,
+    waiting: Waiting,
+    status_command: str,
+    tell_again: Callable[[set[str]], None],
+) -> int:
+    """Import the files, print a line for each, wait for the tables, print the count; the exit code.
+
+    `tell_again` is called with the documents that were held before and are not in the tables: their events may have
+    been lost, or have ended in the dead letters.
+    """
     tally = Tally(files=len(files))
     names = short_names(files)
     width = max(map(len, names.values()))
@@ -227,6 +269,9 @@ def run_import(files: Sequence[Path], choices: Choices, *, waiting: Waiting, sta
                 say(f"{_counts(tally, 'would be imported')}; nothing was written")
                 return 1 if tally.refused else 0
             progress.update("waiting for the tables")
+            if unloaded := waiting.look(tally.held_keys).missing:
+                progress.line(f"{count(len(unloaded), 'document')} held before, but not in the tables: loading again")
+                tell_again(unloaded)
             arrival = waiting.wait(
                 tally.keys, report=lambda here, total: progress.update(f"{here:,} of {total:,} documents in the tables")
             )
@@ -252,7 +297,7 @@ def _conclude(tally: Tally, arrival: Arrival, *, elapsed: float, status_command:
         key = min(arrival.missing)
         say(
             f"{count(len(arrival.missing), 'document is', 'documents are')} in the raw bucket but not in the tables "
-            f"after {patience:g} s without news, such as {key}: the transform function has not loaded them; "
+            f"after {patience:g} s without news, such as {key}: not loaded by the transform function; "
             f"`{status_command}` shows its queue and dead letters"
         )
     return 1 if tally.refused or arrival.quarantined or arrival.missing else 0

@@ -7,6 +7,7 @@ module is imported only when it runs, so that help is there at once.
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -118,6 +119,11 @@ def main(arguments: Sequence[str]) -> int:
         # The reader (head, less) has had enough. Nothing more can be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        # A folder that cannot be made, a full disk: the user's to mend, and told by the system in its own words.
+        return _fail(f"{error.filename or 'the output'}: {error.strerror}")
     except PipelineError as error:
         if details := getattr(error, "details", ""):
             print("\n".join(f"  | {line}" for line in details.splitlines()), file=sys.stderr)

@@ -50,6 +50,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     """Run `etl run`."""
     stage = open_stage(arguments.stage)
     charts = chosen_charts(stage.name, stage.config.polled_charts, arguments.chart)
+    if stage.config.emulated:
+        _check_stand_in()
     function = stage.output("compute", "ExtractFunctionName")
     polls = list(poll_all(stage.functions, function, charts))
     for poll in polls:
@@ -74,6 +76,14 @@ def run_command(arguments: argparse.Namespace) -> int:
         if key in arrival.loaded:
             _show(stage, poll.chart)
     return 0 if len(arrival.loaded) == len(charts) else 1
+
+
+def _check_stand_in() -> None:
+    """Raises ConfigurationError if what stands in for Spotify is gone: the function would take its time to find out."""
+    from cli.stand_in import StandIn
+
+    if StandIn.of_local_stage().running() is None:
+        raise ConfigurationError("the Spotify stand-in is not running: `etl up` starts it")
 
 
 def chosen_charts(stage: str, polled: Sequence[PolledChart], chart: str | None) -> Sequence[PolledChart]:

@@ -63,6 +63,12 @@ class Waiting:
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
         return arrival
 
+    def look(self, keys: Iterable[str]) -> Arrival:
+        """Look once."""
+        arrival = Arrival(missing=set(keys))
+        self._look(arrival)
+        return arrival
+
     def _look(self, arrival: Arrival) -> bool:
         """Look once at each table object and each chart's quarantine; whether anything has arrived."""
         before = len(arrival.missing)

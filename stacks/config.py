@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 import zoneinfo
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -389,11 +390,20 @@ def select_stage(stages: Mapping[str, StageConfig], name: str) -> StageConfig:
 
 def _written_stages(path: Path) -> object:
     try:
-        return json.loads(path.read_text("utf-8")).get("context", {}).get("stages")
+        settings = json.loads(path.read_text("utf-8"), object_pairs_hook=_once_each)
+        return settings.get("context", {}).get("stages")
     except FileNotFoundError:
         raise ConfigurationError(f"there is no {path}: run this from the project's folder") from None
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
         raise ConfigurationError(f"{path.name} is not a JSON object of settings: {error}") from error
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON, whose keys must be told apart: the last of two would win without a word."""
+    twice = [key for key, number in Counter(key for key, _ in pairs).items() if number > 1]
+    if twice:
+        raise ConfigurationError(f"cdk.json: {twice[0]!r} stands twice in one object: keep one of them")
+    return dict(pairs)
 
 
 def _stage(file: str, name: str, written: object) -> StageConfig:

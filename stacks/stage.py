@@ -96,6 +96,7 @@ class PipelineStage(cdk.Stage):
             warehouse=self.storage.warehouse,
             results=self.storage.results,
             scan_cutoff_bytes=config.athena_scan_cutoff_bytes,
+            crawler_schedule=config.crawler_schedule,
             queries=queries,
         )
         self.monitoring = MonitoringStack(

@@ -22,6 +22,8 @@ from lambdas.core.keys import RawKey, parse_raw_key
 FORMAT_VERSION = 1
 MAX_STORED_BYTES = 16 * 1024 * 1024
 """An object over this size is not read: a chart of 200 songs is about one megabyte of JSON."""
+UNREADABLE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what is no JSON, for bytes that are no UTF-8, and for brackets nested past all reason."""
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 
 Provider: TypeAlias = Literal["playlist", "charts_csv", "public_charts"]
@@ -104,7 +106,7 @@ def raw_answer(answer: bytes | object) -> msgspec.Raw:
     if isinstance(answer, bytes):
         try:
             return msgspec.Raw(msgspec.json.format(answer, indent=-1))
-        except msgspec.DecodeError as error:
+        except UNREADABLE_JSON as error:
             raise InvalidDocument(f"not JSON: {error}") from error
     return msgspec.Raw(_encoder.encode(answer))
 
@@ -128,7 +130,7 @@ def decode(stored: bytes, *, key: str, model: type[D]) -> D:
     parts = parse_raw_key(key)
     try:
         document: D = _decoder(model).decode(unpack(stored, name=key))
-    except msgspec.DecodeError as error:
+    except UNREADABLE_JSON as error:
         raise InvalidDocument(f"{key}: {error}") from error
     if document.format_version != FORMAT_VERSION:
         raise InvalidDocument(
@@ -157,4 +159,6 @@ def unpack(stored: bytes, *, name: str) -> bytes:
         raise InvalidDocument(f"{name}: unpacks to over {MAX_UNPACKED_BYTES:,} bytes, more than is read")
     if not unpacker.eof:
         raise InvalidDocument(f"{name}: cut off: its gzip stream has no end")
+    if unpacker.unused_data:
+        raise InvalidDocument(f"{name}: {len(unpacker.unused_data):,} bytes more after the end of its gzip stream")
     return unpacked

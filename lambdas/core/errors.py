@@ -51,10 +51,6 @@ class WriteConflict(PipelineError):
     """An object was changed by another writer more often than the retries allow: try the same work again later."""
 
 
-class ObjectMissing(PipelineError):
-    """An object that an event or a listing named is not in the bucket."""
-
-
 class SourceError(PipelineError):
     """A provider could not give the chart. Subclasses tell the walls apart."""
 

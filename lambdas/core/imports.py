@@ -24,7 +24,7 @@ from lambdas.core.charts import (
     period_of,
     spotify_chart_of,
 )
-from lambdas.core.documents import FORMAT_VERSION, RawDocument, raw_answer, second, unpack
+from lambdas.core.documents import FORMAT_VERSION, UNREADABLE_JSON, RawDocument, raw_answer, second, unpack
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
 from lambdas.core.playlist import Reading, read_playlist
 from lambdas.core.web_api import Entry, Page, read_answer
@@ -69,7 +69,7 @@ def read_import(
     chart_date = chart_date or _date(official, known, page.items)
     if not is_plausible(chart_date, today=received_at.date()):
         raise UndatedChart(
-            f"chart date {chart_date} lies outside {FIRST_YEAR} to {last_year(received_at.date())}: give --chart-date"
+            f"chart date {chart_date} lies outside {FIRST_YEAR} to {last_year(received_at.date())}: say which day it is"
         )
     added = [entry.added_at for entry in page.items if entry.added_at is not None]
     document = RawDocument(
@@ -107,7 +107,7 @@ def _one_answer(text: bytes) -> bytes:
         return text
     try:
         members = msgspec.json.decode(text, type=list[msgspec.Raw])
-    except msgspec.DecodeError as error:
+    except UNREADABLE_JSON as error:
         raise InvalidDocument(f"not JSON: {error}") from error
     playlists = [member for member in members[:2] if _is_playlist(bytes(member))]
     if not playlists:
@@ -124,7 +124,7 @@ class _Kind(msgspec.Struct):
 def _is_playlist(member: bytes) -> bool:
     try:
         return msgspec.json.decode(member, type=_Kind).type == "playlist"
-    except msgspec.DecodeError:
+    except UNREADABLE_JSON:
         return False
 
 
@@ -133,6 +133,10 @@ def _chart(
 ) -> str:
     if given is not None:
         return parse_chart(given)
+    if official and known and official["chart"] != known.chart:
+        raise UnnamedChart(
+            f"its name says {official['chart']}, but its playlist is {known.chart}: say which it is with --chart"
+        )
     if official:
         return official["chart"]
     if known:
@@ -150,9 +154,12 @@ def _date(official: re.Match[str] | None, known: SpotifyChart | None, entries: S
         except ValueError as error:
             raise UndatedChart(f"its name has a date that is none: {official['date']}") from error
     added = sorted({entry.added_at.date() for entry in entries if entry.added_at is not None})
-    if len(added) == 1:
+    if len(added) == 1 and added[0].year >= FIRST_YEAR:
         return added[0] + timedelta(days=known.date_offset_days if known else 0)
-    said = f"were added on {len(added)} different days ({added[0]} to {added[-1]})" if added else "carry no date"
+    if len(added) > 1:
+        said = f"were added on {len(added)} different days ({added[0]} to {added[-1]})"
+    else:
+        said = f"were added on {added[0]}, before there was Spotify" if added else "carry no date"
     raise UndatedChart(f"its entries {said}: say which day it is of with --chart-date YYYY-MM-DD")
 
 

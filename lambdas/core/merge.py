@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import cast
@@ -15,7 +16,7 @@ from typing import cast
 import msgspec
 from arro3.core import RecordBatch
 
-from lambdas.core.parquet import batch_of, column_values, rows_of, take
+from lambdas.core.parquet import batch_of, column_values, date_numbers, joined, rows_of, take
 from lambdas.core.rows import Group, Row
 from lambdas.core.schema import Table
 
@@ -31,19 +32,22 @@ def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[i
     incoming = sorted(chain.from_iterable(replaced.values()), key=_sort_key(table))
     if existing is None:
         return batch_of(table, incoming)
+    new = batch_of(table, incoming)
     at = table.index("chart_date")
-    dates = cast(list[int], column_values(table, existing, "chart_date"))
-    incoming_dates = [cast(int, row[at]) for row in incoming]
-    order: list[int] = []
-    cursor = 0
+    new_dates = [cast(int, row[at]) for row in incoming]
+    # Searched in place: a list of the dates of a year's 18,250 entries costs a tenth of the whole merge.
+    dates, places = date_numbers(existing), range(existing.num_rows)
+    pieces: list[RecordBatch] = []
+    kept = placed = 0
     for day in sorted(replaced):
-        start = bisect_left(dates, day, cursor)
-        order.extend(range(cursor, start))
-        cursor = bisect_right(dates, day, start)
-        first, last = bisect_left(incoming_dates, day), bisect_right(incoming_dates, day)
-        order.extend(range(len(dates) + first, len(dates) + last))
-    order.extend(range(cursor, len(dates)))
-    return take(table, (existing, batch_of(table, incoming)), order)
+        start = bisect_left(places, day, kept, key=dates)
+        if start > kept:
+            before = bisect_left(new_dates, day)
+            pieces += new.slice(placed, before - placed), existing.slice(kept, start - kept)
+            placed = before
+        kept = bisect_right(places, day, start, key=dates)
+    pieces += new.slice(placed), existing.slice(kept)
+    return joined(table, pieces)
 
 
 def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Group]) -> RecordBatch | None:
@@ -83,7 +87,11 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
 
 def better(table: Table, one: Group, other: Group) -> Group:
     """The group that stays, of two for the same key."""
-    return max(one, other, key=lambda rows: (*_rank(table, rows), canonical(rows)))
+    ranks = _rank(table, one), _rank(table, other)
+    # Rows are made into bytes only where nothing else decides: always, it is a fifth of a batch of thirty documents.
+    if ranks[0] != ranks[1]:
+        return one if ranks[0] > ranks[1] else other
+    return max(one, other, key=canonical)
 
 
 def canonical(rows: Sequence[Row]) -> bytes:
@@ -92,8 +100,13 @@ def canonical(rows: Sequence[Row]) -> bytes:
 
 
 def _rank(table: Table, rows: Group) -> tuple[int, int]:
-    first = rows[0]
-    return _detail_rank(first[table.index("detail")]), cast(int, first[table.index("observed_at")])
+    detail, observed = _rank_places(table)
+    return _detail_rank(rows[0][detail]), cast(int, rows[0][observed])
+
+
+@cache
+def _rank_places(table: Table) -> tuple[int, int]:
+    return table.index("detail"), table.index("observed_at")
 
 
 def _detail_rank(detail: object) -> int:

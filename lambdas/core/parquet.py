@@ -8,7 +8,7 @@ pyarrow is 149.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
@@ -16,7 +16,7 @@ from arro3.core import Table as ArrowTable
 from arro3.io import read_parquet, write_parquet
 
 from lambdas.core.errors import SchemaMismatch
-from lambdas.core.rows import Row
+from lambdas.core.rows import Row, Value
 from lambdas.core.schema import SCHEMA_VERSION, ColumnType, Table
 
 VERSION_KEY = "schema_version"
@@ -48,18 +48,32 @@ def arrow_schema(table: Table) -> Schema:
 
 
 def batch_of(table: Table, rows: Sequence[Row]) -> RecordBatch:
-    """Rows as an Arrow batch. Raises TypeError or OverflowError for a value its column cannot hold: none is coerced."""
+    """Rows as an Arrow batch. Raises TypeError or OverflowError for a value its column cannot hold: none is coerced.
+
+    Columns of one type are made as one array and cut up: most of an array's cost is fixed, and a cut is a third of it
+    (3 % of the CPU of a document of 50 songs).
+    """
     columns = list(zip(*rows, strict=True)) or [()] * len(table.columns)
-    arrays = []
-    for (built, arrow), values in zip(_builders(table), columns, strict=True):
-        array = Array(values, built)
-        arrays.append(array if built is arrow else array.cast(arrow))
+    arrays: list[Array | None] = [None] * len(columns)
+    for built, arrow, places in _places_by_type(table):
+        values: list[Value] = []
+        for place in places:
+            values += columns[place]
+        whole = Array(values, built)
+        if built is not arrow:
+            whole = whole.cast(arrow)
+        for number, place in enumerate(places):
+            arrays[place] = whole.slice(number * len(rows), len(rows))
     return RecordBatch.from_arrays(arrays, schema=arrow_schema(table))
 
 
 @cache
-def _builders(table: Table) -> tuple[tuple[DataType, DataType], ...]:
-    return tuple((_BUILT_FROM[column.type], _ARROW[column.type]) for column in table.columns)
+def _places_by_type(table: Table) -> list[tuple[DataType, DataType, list[int]]]:
+    """Which columns are of one type: what they are built from, what they are, and their places in a row."""
+    places: dict[ColumnType, list[int]] = {}
+    for place, column in enumerate(table.columns):
+        places.setdefault(column.type, []).append(place)
+    return [(_BUILT_FROM[column_type], _ARROW[column_type], found) for column_type, found in places.items()]
 
 
 def column_values(table: Table, batch: RecordBatch, name: str) -> list[str | int | bool | None]:
@@ -68,6 +82,17 @@ def column_values(table: Table, batch: RecordBatch, name: str) -> list[str | int
     array = batch.column(name)
     values: list[str | int | bool | None] = array.cast(_BUILT_FROM[column.type]).to_pylist()
     return values
+
+
+def date_numbers(batch: RecordBatch) -> Callable[[int], int]:
+    """Looks up the chart date in a row of the batch, as the number it is stored as, without reading the others."""
+    dates = batch.column("chart_date").cast(_BUILT_FROM[ColumnType.DATE])
+
+    def date_in(row: int) -> int:
+        number: int = dates[row].as_py()
+        return number
+
+    return date_in
 
 
 def rows_of(table: Table, batch: RecordBatch) -> list[Row]:
@@ -113,10 +138,14 @@ def decode(table: Table, body: bytes, *, name: str) -> RecordBatch:
     return RecordBatch.from_arrays(arrays, schema=arrow_schema(table))
 
 
-def take(table: Table, batches: Iterable[RecordBatch], order: Sequence[int]) -> RecordBatch:
+def joined(table: Table, batches: Sequence[RecordBatch]) -> RecordBatch:
+    """The rows of several batches, one after another."""
+    return _one_batch(ArrowTable.from_batches(batches, schema=arrow_schema(table)))
+
+
+def take(table: Table, batches: Sequence[RecordBatch], order: Sequence[int]) -> RecordBatch:
     """Rows of several batches, counted through from 0, in the order given."""
-    joined = _one_batch(ArrowTable.from_batches(list(batches), schema=arrow_schema(table)))
-    return joined.take(Array(order, DataType.uint32()))
+    return joined(table, batches).take(Array(order, DataType.uint32()))
 
 
 def _read(body: bytes, name: str) -> RecordBatch:

@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import TypeAlias
 
 from lambdas.core.documents import DocumentHeader
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
 from lambdas.core.rows import Group, Row, days, milliseconds
-from lambdas.core.schema import ALBUMS, ARTISTS, SONG_ARTISTS, SONGS
+from lambdas.core.schema import Table
 from lambdas.core.web_api import Album, Entry, Page, PlaylistAnswer, Song, link, page_in
 
 ID_LENGTH = 22
 _DETAIL = "api"
 _NO_FIGURES = (None,) * 4
 """A playlist tells no official previous position, peak, periods on chart, nor label."""
+# By the length of a release date: what pads it to a whole date, and how precise it is.
+_PRECISIONS = {4: ("-01-01", "year"), 7: ("-01", "month"), 10: ("", "day")}
 
 DimensionRows: TypeAlias = dict[str, Group]
 
@@ -29,13 +32,21 @@ class Reading:
     """The rows one raw document gives, and what was met on the way."""
 
     entries: list[Row] = field(default_factory=list)
-    dimensions: dict[str, DimensionRows] = field(default_factory=dict)
+    songs: DimensionRows = field(default_factory=dict)
+    albums: DimensionRows = field(default_factory=dict)
+    artists: DimensionRows = field(default_factory=dict)
+    song_artists: DimensionRows = field(default_factory=dict)
     depth: int = 0
     gaps: int = 0
     skipped_null: int = 0
     skipped_local: int = 0
     skipped_episode: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    def rows_for(self, table: Table) -> DimensionRows:
+        """The rows of a dimension, by the first column of its key."""
+        held: DimensionRows = getattr(self, table.name)
+        return held
 
 
 class PlaylistDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,17 +71,9 @@ def read_playlist(document: DocumentHeader, pages: Iterable[Page]) -> Reading:
     """
     positions = _positions(pages, partial=document.partial)
     reading = Reading()
-    songs, albums, artists, song_artists = (DimensionRows() for _ in range(4))
-    reading.dimensions = {
-        SONGS.name: songs,
-        ALBUMS.name: albums,
-        ARTISTS.name: artists,
-        SONG_ARTISTS.name: song_artists,
-    }
     observed = milliseconds(document.observed_at)
     chart, period, provider = document.chart, document.period, document.provider
     chart_date = days(document.chart_date)
-    seen: set[str] = set()
     for position, entry in positions:
         song = entry.song
         if song is None:
@@ -103,11 +106,10 @@ def read_playlist(document: DocumentHeader, pages: Iterable[Page]) -> Reading:
                 observed,
             )
         )
-        if song_id in seen:
+        if song_id in reading.songs:
             reading.warnings.append(f"song {song_id} is listed again at position {position}")
-            continue
-        seen.add(song_id)
-        _read_song(song, song_id, position, observed, songs, albums, artists, song_artists, reading.warnings)
+        else:
+            _read_song(song, song_id, position, observed, reading)
     reading.depth = max(position for position, _ in positions)
     reading.gaps = len(positions) - len(reading.entries)
     if not reading.entries:
@@ -136,26 +138,19 @@ def _positions(pages: Iterable[Page], *, partial: bool) -> list[tuple[int, Entry
     return sorted(placed.items())
 
 
-def _read_song(
-    song: Song,
-    song_id: str,
-    position: int,
-    observed: int,
-    songs: DimensionRows,
-    albums: DimensionRows,
-    artists: DimensionRows,
-    song_artists: DimensionRows,
-    warnings: list[str],
-) -> None:
+def _read_song(song: Song, song_id: str, position: int, observed: int, reading: Reading) -> None:
+    """Take in a song that is met for the first time, with its album, its artists and their credit."""
+    albums, artists = reading.albums, reading.artists
     album = song.album
     album_id = None
     if album is not None and album.id is not None:
-        album_id = checked_id(album.id, "album", position)
+        album_id = album.id
         if album_id not in albums:
-            albums[album_id] = (_album_row(album, album_id, observed, warnings),)
+            checked_id(album_id, "album", position)
+            albums[album_id] = (_album_row(album, album_id, observed, reading.warnings),)
     isrc = song.external_ids.isrc if song.external_ids else None
     names = [artist.name for artist in song.artists if artist.name]
-    songs[song_id] = (
+    reading.songs[song_id] = (
         (
             song_id,
             song.name,
@@ -176,14 +171,15 @@ def _read_song(
     credit: list[Row] = []
     for artist_position, artist in enumerate(song.artists, 1):
         if artist.id is None:
-            warnings.append(f"position {position}: artist {artist.name!r} has no id")
+            reading.warnings.append(f"position {position}: artist {artist.name!r} has no id")
             continue
-        artist_id = checked_id(artist.id, "artist", position)
+        artist_id = artist.id
         credit.append((song_id, artist_position, artist_id, _DETAIL, observed))
         if artist_id not in artists:
+            checked_id(artist_id, "artist", position)
             artists[artist_id] = ((artist_id, artist.name, link(artist.external_urls), _DETAIL, observed),)
     if credit:
-        song_artists[song_id] = tuple(credit)
+        reading.song_artists[song_id] = tuple(credit)
 
 
 def _album_row(album: Album, album_id: str, observed: int, warnings: list[str]) -> Row:
@@ -205,12 +201,13 @@ def _album_row(album: Album, album_id: str, observed: int, warnings: list[str]) 
     )
 
 
+@lru_cache(maxsize=4096)
 def release_date(text: str | None) -> tuple[date | None, str | None]:
     """A release date and its precision: `2019`, `2019-05` and `2019-05-03` are years, months and days.
 
     Padded to the first of the year or month. (None, None) for none, and for the `0000` that Spotify uses for unknown.
     """
-    padded = {4: ("-01-01", "year"), 7: ("-01", "month"), 10: ("", "day")}.get(len(text or ""))
+    padded = _PRECISIONS.get(len(text or ""))
     if text is None or padded is None:
         return None, None
     try:

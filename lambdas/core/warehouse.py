@@ -129,14 +129,14 @@ class Warehouse:
     ) -> dict[date, list[_Read]]:
         """The usable documents of each day; days without any are left out. Immutable documents are read once."""
         read: dict[date, list[_Read]] = {}
-        for key, chart_date in self._list_days(chart, year, wanted):
+        for key, parts in self._list_days(chart, year, wanted):
             if key not in known:
-                known[key] = self._read(key, report)
+                known[key] = self._read(key, parts.digest, report)
             if (item := known[key]) is not None:
-                read.setdefault(chart_date, []).append(item)
+                read.setdefault(parts.chart_date, []).append(item)
         return read
 
-    def _list_days(self, chart: str, year: int, wanted: Sequence[date]) -> list[tuple[str, date]]:
+    def _list_days(self, chart: str, year: int, wanted: Sequence[date]) -> list[tuple[str, RawKey]]:
         if len(wanted) >= _LIST_WHOLE_YEAR_FROM:
             prefixes = [f"{chart_prefix(chart)}date={year}-"]
         else:
@@ -144,12 +144,12 @@ class Warehouse:
         listed = []
         for prefix in prefixes:
             for key in self.raw.keys(prefix):
-                chart_date = _date_in(key)
-                if chart_date is not None and chart_date in wanted:
-                    listed.append((key, chart_date))
+                parts = _parts_of(key)
+                if parts is not None and parts.chart_date in wanted:
+                    listed.append((key, parts))
         return listed
 
-    def _read(self, key: str, report: LoadReport) -> _Read | None:
+    def _read(self, key: str, digest: str, report: LoadReport) -> _Read | None:
         """The document under `key`; None if it is gone, or cannot be used (then it is quarantined)."""
         try:
             stored = self.raw.get(key, max_bytes=MAX_STORED_BYTES)
@@ -167,13 +167,13 @@ class Warehouse:
             self.quarantine(key, str(error))
             return None
         report.documents += 1
-        return _Read(key=key, document=document, rank=document.rank(parse_raw_key(key).digest), reading=reading)
+        return _Read(key=key, document=document, rank=document.rank(digest), reading=reading)
 
     def _write_dimensions(self, read: Sequence[_Read], report: LoadReport) -> None:
         for table in DIMENSIONS:
             groups: dict[str, Group] = {}
             for item in read:
-                for key, rows in item.reading.dimensions.get(table.name, {}).items():
+                for key, rows in item.reading.rows_for(table).items():
                     groups[key] = better(table, groups[key], rows) if key in groups else rows
             if groups:
                 self._write_dimension(table, groups, report)
@@ -225,10 +225,10 @@ def _decoded(table: Table, key: str, held: StoredObject | None) -> RecordBatch |
     return None if held is None else parquet.decode(table, held.body, name=key)
 
 
-def _date_in(key: str) -> date | None:
-    """The chart date of a raw document's key; None for other people's objects, which are none of ours to judge."""
+def _parts_of(key: str) -> RawKey | None:
+    """What a raw document's key tells; None for other people's objects, which are none of ours to judge."""
     try:
-        return parse_raw_key(key).chart_date
+        return parse_raw_key(key)
     except PipelineError:
         return None
 

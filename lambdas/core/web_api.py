@@ -10,13 +10,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from lambdas.core.charts import playlist_id_in
+from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidDocument, NotAChart
+
+# What the tables' columns hold, so that an absurd number is a fault of the document that has it, with its path, and not
+# of the load that meets it.
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Place = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _Struct(msgspec.Struct, gc=False):
@@ -58,7 +66,7 @@ class Album(_Struct):
     name: str | None = None
     album_type: str | None = None
     release_date: str | None = None
-    total_tracks: int | None = None
+    total_tracks: Int32 | None = None
     images: list[_Image] | None = None
     external_urls: Urls | None = None
 
@@ -71,11 +79,11 @@ class Song(_Struct):
     type: str = "track"
     uri: str | None = None
     is_local: bool = False
-    duration_ms: int | None = None
+    duration_ms: Int64 | None = None
     explicit: bool | None = None
-    disc_number: int | None = None
-    track_number: int | None = None
-    popularity: int | None = None
+    disc_number: Int32 | None = None
+    track_number: Int32 | None = None
+    popularity: Int32 | None = None
     external_ids: _ExternalIds | None = None
     external_urls: Urls | None = None
     artists: list[Artist] = []
@@ -90,7 +98,7 @@ class Song(_Struct):
 class Entry(_Struct):
     """One place of a playlist. `item` is the name of 2026, `track` the one before; null where nothing is left."""
 
-    added_at: datetime | None = None
+    added_at: Moment | None = None
     is_local: bool = False
     item: Song | UnsetType | None = UNSET
     track: Song | UnsetType | None = UNSET
@@ -106,8 +114,8 @@ class Page(_Struct):
     """A run of entries: one answer of the items endpoint, or the first page inside a playlist object."""
 
     items: list[Entry]
-    offset: int = 0
-    total: int | None = None
+    offset: Place = 0
+    total: Place | None = None
     href: str | None = None
 
     @property
@@ -124,8 +132,8 @@ class Playlist(_Struct):
     href: str | None = None
     items: list[Entry] | Page | UnsetType | None = UNSET
     tracks: Page | list[msgspec.Raw] | UnsetType | None = UNSET
-    offset: int = 0
-    total: int | None = None
+    offset: Place = 0
+    total: Place | None = None
 
     @property
     def page(self) -> Page | None:
@@ -161,7 +169,7 @@ def read_answer(text: bytes) -> Answer:
         answer = _decode(text)
     except msgspec.ValidationError as error:
         raise _explain(text, error) from error
-    except msgspec.DecodeError as error:
+    except UNREADABLE_JSON as error:
         raise InvalidDocument(f"not JSON: {error}") from error
     page = page_in(answer)
     if page is None:

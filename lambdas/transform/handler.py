@@ -11,17 +11,21 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from functools import cache
 from typing import TypedDict
 
 import boto3
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
 from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.s3 import S3Store
+from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey, PipelineError
+from lambdas.core.events import decode_event
 from lambdas.core.keys import RawKey, parse_raw_key
 from lambdas.core.metrics import CHART_ENTRIES, DOCUMENTS_LOADED, NEW_SONGS, QUARANTINED_DOCUMENTS, Metric, MetricSink
 from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
@@ -37,28 +41,6 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     warehouse_bucket: str
     code_version: str = "unknown"
     log_level: str = "INFO"
-
-
-class _Object(msgspec.Struct, frozen=True):
-    key: str
-
-
-class _Bucket(msgspec.Struct, frozen=True):
-    name: str
-
-
-class _Detail(msgspec.Struct, frozen=True):
-    bucket: _Bucket
-    object: _Object
-
-
-class ObjectCreated(msgspec.Struct, frozen=True):
-    """EventBridge's "Object Created" of S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html.
-
-    Keys are as they are in the bucket, not URL-encoded as in S3's own notifications.
-    """
-
-    detail: _Detail
 
 
 class Message(TypedDict):
@@ -142,36 +124,55 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
     for message in messages:
         identifier = message["messageId"]
         try:
-            key = msgspec.json.decode(message["body"], type=ObjectCreated).detail.object.key
-        except msgspec.DecodeError as error:
+            key = decode_event(message["body"]).key
+        except UNREADABLE_JSON as error:
             _log.error("a message is no S3 event", extra={"message_id": identifier, "reason": str(error)})
             processed.failed.append(identifier)
             continue
         try:
             by_key.setdefault(parse_raw_key(key), []).append(identifier)
         except InvalidKey as error:
-            warehouse.quarantine(key, str(error))
-            processed.quarantined += 1
-            _log.warning("quarantined", extra={"key": key, "reason": str(error)})
+            if _quarantine(warehouse, key, str(error)):
+                processed.quarantined += 1
+            else:
+                processed.failed.append(identifier)
     for (chart, year), dates in group_by_chart_year(by_key).items():
-        try:
-            report = warehouse.load(chart, year, dates)
-        except Exception as error:  # noqa: BLE001 - one chart's trouble, of whatever kind, must not hold up the others
-            expected = isinstance(error, PipelineError)
-            _log.error(
-                "a chart could not be loaded",
-                extra={"chart": chart, "year": year, "reason": str(error)},
-                exc_info=not expected,
-            )
-            processed.failed += [
-                identifier
-                for key, identifiers in by_key.items()
-                if (key.chart, key.chart_date.year) == (chart, year)
-                for identifier in identifiers
-            ]
-            continue
-        processed.add(report)
-        for bad, reason in report.quarantined.items():
-            _log.warning("quarantined", extra={"key": bad, "reason": reason})
-        _log.info("loaded", extra={"chart": chart, "year": year} | asdict(report))
+        unloaded = _load(warehouse, chart, year, dates, processed)
+        processed.failed += [
+            identifier
+            for key, identifiers in by_key.items()
+            if key.chart == chart and key.chart_date in unloaded
+            for identifier in identifiers
+        ]
     return processed
+
+
+def _quarantine(warehouse: Warehouse, key: str, reason: str) -> bool:
+    """Put a stray object on record; False if S3 refuses, as it does a record whose key would be too long."""
+    try:
+        warehouse.quarantine(key, reason)
+    except (BotoCoreError, ClientError) as error:
+        _log.error("an object could not be put on record", extra={"key": key, "reason": f"{reason}: {error}"})
+        return False
+    _log.warning("quarantined", extra={"key": key, "reason": reason})
+    return True
+
+
+def _load(warehouse: Warehouse, chart: str, year: int, dates: set[date], processed: Processed) -> set[date]:
+    """Load the dates; those that failed. Trouble of one chart, of whatever kind, never holds up the others."""
+    try:
+        report = warehouse.load(chart, year, dates)
+    except (PipelineError, BotoCoreError, ClientError) as error:
+        _log.error("a chart could not be loaded", extra={"chart": chart, "year": year, "reason": str(error)})
+        return dates
+    except Exception as error:  # noqa: BLE001 - logged with its traceback, and its messages come again
+        # A defect of ours that one document brings out: the other days of its batch are loaded without it.
+        _log.exception("a chart could not be loaded", extra={"chart": chart, "year": year, "reason": str(error)})
+        if len(dates) == 1:
+            return dates
+        return {day for day in dates if _load(warehouse, chart, year, {day}, processed)}
+    processed.add(report)
+    for key, reason in report.quarantined.items():
+        _log.warning("quarantined", extra={"key": key, "reason": reason})
+    _log.info("loaded", extra={"chart": chart, "year": year} | asdict(report))
+    return set()

@@ -32,7 +32,7 @@ class Etl:
     def __call__(self, *arguments: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `etl` with these arguments, as a user would from another folder; a traceback is never right."""
         done = subprocess.run(
-            [sys.executable, "-m", "cli", *map(str, arguments)],
+            [sys.executable, "-P", "-m", "cli", *map(str, arguments)],
             cwd=self.state,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY), "ETL_STATE_DIR": str(self.state)},
             input=stdin,

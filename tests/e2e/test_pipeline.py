@@ -216,6 +216,24 @@ def test_up_again_does_nothing(etl: Etl) -> None:
     assert lifecycle.running(etl.state) == before
 
 
+@pytest.mark.usefixtures("polled")
+def test_a_killed_stand_in_is_said_in_one_line_and_up_mends_it(etl: Etl) -> None:
+    record = BackgroundProcess("spotify", etl.state).running()
+    assert record is not None
+    os.kill(record.pid, signal.SIGKILL)
+    assert "the Spotify stand-in is not running: `" in etl.fail("run")
+    etl.succeed("up")
+    etl.succeed("run")
+
+
+@pytest.mark.usefixtures("polled")
+def test_the_command_runs_no_code_of_the_folder_it_is_called_in(etl: Etl) -> None:
+    (etl.state / "cli").mkdir()
+    (etl.state / "cli" / "__main__.py").write_text("print('another cli')")
+    (etl.state / "msgspec.py").write_text("raise SystemExit('another msgspec')")
+    assert "warehouse" in etl.succeed("--help")
+
+
 def test_a_killed_emulator_is_said_in_one_line_up_mends_it_and_down_leaves_no_process(etl: Etl, polled: str) -> None:
     assert polled
     endpoint = lifecycle.running(etl.state)

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import aws_cdk as cdk
-import pytest
 from aws_cdk import aws_s3 as s3
 
 from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
@@ -141,7 +140,6 @@ def test_a_crawler_runs_by_a_schedule_that_is_given(tmp_path: Path) -> None:
     assert one(template, "AWS::Glue::Crawler")["Schedule"] == {"ScheduleExpression": "cron(0 4 ? * MON *)"}
 
 
-@pytest.mark.xfail(reason="stacks/stage.py does not pass it on to the catalog yet", strict=True)
 def test_the_crawlers_schedule_is_what_the_stage_says(tmp_path: Path) -> None:
     made = synthesize(tmp_path, load_stages({"dev": {"crawler_schedule": "cron(0 4 ? * MON *)"}}))
     crawler = one(made.templates["dev", "catalog"], "AWS::Glue::Crawler")

@@ -342,3 +342,10 @@ def test_log_retention_offers_only_what_the_stacks_can_translate() -> None:
 def test_reading_the_configuration_does_not_start_cdk() -> None:
     script = "import sys, stacks.config; sys.exit('aws_cdk' in sys.modules or 'jsii' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=PROJECT, timeout=60, check=False).returncode == 0
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "cdk.json"
+    file.write_text('{"context": {"stages": {"dev": {}, "dev": {"removal": "destroy"}}}}', "utf-8")
+    with pytest.raises(ConfigurationError, match="'dev' stands twice in one object"):
+        load_stages(file)

@@ -44,3 +44,7 @@ def test_every_link_within_the_repository_leads_somewhere(page: object) -> None:
     path = REPOSITORY / str(page)
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
         assert (path.parent / link).exists(), link
+
+
+def test_the_command_that_make_installs_runs_no_code_of_the_folder_it_is_called_in() -> None:
+    assert '/python" -P -m cli "$$@"' in (REPOSITORY / "Makefile").read_text("utf-8")

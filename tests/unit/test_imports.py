@@ -107,6 +107,9 @@ def test_gzip_and_a_byte_order_mark_change_nothing(pack: Any) -> None:
         (b"", {}, InvalidDocument, "is empty"),
         (b"rank,uri\n1,spotify:track:x\n", {}, NotAChart, "is not JSON"),
         (b'{"items": [', {}, InvalidDocument, "not JSON"),
+        (b"[" * 100_000, {}, InvalidDocument, "not JSON"),
+        (b'{"a":' * 100_000, {}, InvalidDocument, "not JSON"),
+        ('{"items": [{"track": {"name": "Señorita"}}]}'.encode("latin-1"), {}, InvalidDocument, "not JSON"),
         (gzip.compress(b"{}")[:-4], {}, InvalidDocument, "cut off"),
         (page([]), {}, InvalidDocument, "no entries"),
         ([], {}, InvalidDocument, "no entries"),
@@ -122,6 +125,11 @@ def test_gzip_and_a_byte_order_mark_change_nothing(pack: Any) -> None:
         ),
         (page([entry(track(), added_at=None)]), {"chart": "mine"}, UndatedChart, "carry no date.*--chart-date"),
         (of_playlist(TOP_50), {"chart_date": date(1999, 1, 1)}, UndatedChart, "outside 2008 to 2027"),
+        (of_playlist(TOP_50, entry(track(), added_at="0001-01-01T00:00:00Z")), {}, UndatedChart, "added on 0001-01-01"),
+        (of_playlist(TOP_50, entry(track(), added_at="2026-03-06T00:00:00")), {}, InvalidDocument, "added_at"),
+        (of_playlist(TOP_50, entry(track(popularity=2**40))), {}, InvalidDocument, "popularity"),
+        (of_playlist(TOP_50, offset=-5), {}, InvalidDocument, "offset"),
+        (gzip.compress(b"{}") + gzip.compress(b"{}"), {}, InvalidDocument, "more after the end"),
         (of_playlist(TOP_50, total=210), {}, PartialChart, "entries 1 to 1 of a playlist of 210: give --partial"),
         (of_playlist(TOP_50, entry(None)), {}, InvalidDocument, "none of its 1 places holds a song"),
         (of_playlist(TOP_50, entry(track(id="x"))), {}, InvalidDocument, "is not the id of a song"),
@@ -138,6 +146,13 @@ def test_what_cannot_be_imported_is_refused_in_one_line_with_the_remedy(
 def test_partial_lets_a_page_in_and_leaves_a_whole_playlist_whole() -> None:
     assert brought(of_playlist(TOP_50, total=210), partial=True).document.partial
     assert not brought(of_playlist(TOP_50), partial=True).document.partial
+
+
+def test_a_file_whose_name_and_playlist_disagree_is_refused_until_someone_says_which() -> None:
+    name = "regional-us-daily-2026-03-05.json"
+    with pytest.raises(UnnamedChart, match="name says regional-us-daily, but its playlist is regional-global-daily"):
+        brought(of_playlist(TOP_50), name=name)
+    assert brought(of_playlist(TOP_50), name=name, chart="regional-us-daily").document.chart == "regional-us-daily"
 
 
 def test_an_official_name_with_an_impossible_date_is_refused() -> None:

@@ -24,7 +24,7 @@ def entries_of(raw: RawDocument) -> list[dict[str, object]]:
 
 
 def only_row(raw: RawDocument, table: Table) -> dict[str, object]:
-    ((rows),) = read(raw).dimensions[table.name].values()
+    ((rows),) = read(raw).rows_for(table).values()
     (row,) = rows
     return dict(zip(table.column_names, row, strict=True))
 
@@ -124,15 +124,13 @@ def test_an_episode_never_becomes_a_song_album_or_artist() -> None:
     show = artist("A Show")
     episode = track("Talk", type="episode", artists=[show], album=album("A Show"))
     reading = read(document([page([entry(track("One")), entry(episode)])]))
-    assert (
-        len(reading.dimensions["artists"]) == len(reading.dimensions["albums"]) == len(reading.dimensions["songs"]) == 1
-    )
+    assert len(reading.artists) == len(reading.albums) == len(reading.songs) == 1
 
 
 def test_a_song_listed_twice_keeps_both_positions_and_warns() -> None:
     reading = read(document(songs=[track("One"), track("One")]))
     assert len(reading.entries) == 2
-    assert len(reading.dimensions["songs"]) == 1
+    assert len(reading.songs) == 1
     assert reading.warnings == [f"song {spotify_id(('track', 'One'))} is listed again at position 2"]
 
 
@@ -153,7 +151,7 @@ def test_an_album_by_other_artists_than_the_song_adds_none_of_them_to_the_song()
 def test_the_credit_keeps_its_order_and_names_with_commas() -> None:
     raw = document(songs=[track(artists=[artist("Rafi, The Maker"), artist("Ñandú")])])
     assert only_row(raw, SONGS)["artist_names"] == "Rafi, The Maker, Ñandú"
-    (rows,) = read(raw).dimensions[SONG_ARTISTS.name].values()
+    (rows,) = read(raw).song_artists.values()
     at = SONG_ARTISTS.index("artist_id")
     assert [row[at] for row in rows] == [artist("Rafi, The Maker")["id"], artist("Ñandú")["id"]]
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.core import documents
 from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.documents import RawDocument
+from lambdas.core.playlist import read_playlist
 from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.warehouse import Warehouse
 from lambdas.transform import handler as module
@@ -72,6 +74,19 @@ def test_other_peoples_objects_in_the_raw_zone_are_put_on_record(warehouse: Ware
     assert list(warehouse.raw.keys("quarantine/")) == [f"quarantine/{key}.json"]
 
 
+def test_a_stray_object_that_cannot_be_put_on_record_comes_again_alone(warehouse: Warehouse) -> None:
+    assert isinstance(warehouse.raw, MemoryStore)
+
+    def refuse(key: str) -> None:
+        if key.startswith("quarantine/"):
+            raise ClientError({"Error": {"Code": "KeyTooLongError"}}, "PutObject")
+
+    good = put(warehouse, document())
+    warehouse.raw.before_write = refuse
+    assert process([message("stray", f"raw/{'x' * 1020}"), message("good", good)], warehouse).failed == ["stray"]
+    assert len(positions(warehouse)) == 1
+
+
 @pytest.mark.parametrize("body", ["", "no JSON", "{}", '{"Event": "s3:TestEvent"}', '{"detail": {"object": {}}}'])
 def test_a_message_that_is_no_event_comes_again_and_so_reaches_the_dead_letters(
     warehouse: Warehouse, body: str, caplog: pytest.LogCaptureFixture
@@ -81,6 +96,22 @@ def test_a_message_that_is_no_event_comes_again_and_so_reaches_the_dead_letters(
         assert process([{"messageId": "odd", "body": body}, message("good", good)], warehouse).failed == ["odd"]
     assert len(positions(warehouse)) == 1
     assert "a message is no S3 event" in caplog.text
+
+
+def test_a_defect_that_one_document_brings_out_fails_its_message_alone(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [document(chart_date=DAY + timedelta(days=n), songs=[track(f"Song {n}")]) for n in range(3)]
+
+    def read(header: Any, pages: Any) -> Any:
+        if header.chart_date == days[1].chart_date:
+            raise ZeroDivisionError("a defect")
+        return read_playlist(header, pages)
+
+    monkeypatch.setattr("lambdas.core.warehouse.read_playlist", read)
+    keys = [put(warehouse, day) for day in days]
+    assert process([message(str(n), key) for n, key in enumerate(keys)], warehouse).failed == ["1"]
+    assert len(positions(warehouse)) == 2
 
 
 def test_trouble_with_one_chart_fails_its_messages_alone(warehouse: Warehouse) -> None:

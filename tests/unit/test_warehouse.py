@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from lambdas.core.keys import parse_raw_key
 from lambdas.core.rows import Value
 from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS, Table
 from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
-from tests.documents import DAY, OBSERVED, artist, document, entry, page, spotify_id, track
+from tests.documents import DAY, OBSERVED, album, artist, document, entry, page, spotify_id, track
 from tests.fakes import MemoryStore
 from tests.tables import read_table
 
@@ -186,6 +187,37 @@ def test_a_bad_document_is_quarantined_with_its_reason_and_the_rest_of_the_day_g
     assert "is not the id of a song" in record["reason"]
     assert record["code_version"] == "test"
     assert record["quarantined_at"] == "2026-04-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        entry(track(popularity=2**40)),
+        entry(track(disc_number=2**33)),
+        entry(track(track_number=-(2**31) - 1)),
+        entry(track(duration_ms=2**63)),
+        entry(track(album=album(total_tracks=2**31))),
+        entry(track(), added_at="2026-03-06T00:00:00"),
+        entry(track(), added_at="yesterday"),
+    ],
+)
+def test_a_value_that_no_column_holds_is_quarantined_with_its_path_and_other_days_load(
+    bench: Bench, odd: dict[str, Any]
+) -> None:
+    good = document(songs=[track("Good")])
+    bad = document([page([odd])], chart_date=DAY + timedelta(days=1))
+    (report,) = bench.load(good, bad)
+    assert "$.answers[0].items[0]" in report.quarantined[bad.key]
+    assert bench.names() == [(1, "Good")]
+
+
+@pytest.mark.parametrize("answers", [b"[" * 100_000, b'[{"items": [{"item": {"name": "Se\xf1orita"}}]}]'])
+def test_a_document_of_nonsense_inside_is_quarantined(bench: Bench, answers: bytes) -> None:
+    raw = document()
+    text = gzip.decompress(documents.encode(raw))
+    bench.raw.objects[raw.key] = gzip.compress(text[: text.index(b'"answers":') + 10] + answers + b"}")
+    (report,) = bench.load_keys([raw.key])
+    assert list(report.quarantined) == [raw.key]
 
 
 def test_a_chart_date_outside_the_projected_years_is_quarantined(bench: Bench) -> None:

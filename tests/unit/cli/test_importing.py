@@ -5,17 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import boto3
 import pytest
 
 from cli import importing
-from cli.importing import Choices, find_files, import_files, run_import, short_names
+from cli.importing import Choices, find_files, import_files, run_import, short_names, tell_again
 from cli.waiting import Waiting
 from lambdas.core.documents import MAX_UNPACKED_BYTES
 from lambdas.core.errors import ConfigurationError
+from lambdas.core.events import decode_event
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
@@ -35,6 +39,7 @@ class Buckets:
         self.tables = MemoryStore()
         self.now = 0.0
         self.transforms = transforms
+        self.told_again: list[set[str]] = []
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -47,7 +52,13 @@ class Buckets:
         waiting = Waiting(
             raw=self.raw, tables=self.tables, patience_seconds=30, clock=lambda: self.now, sleep=self.sleep
         )
-        return run_import(files, choices, waiting=waiting, status_command="etl status --stage local")
+        return run_import(
+            files,
+            choices,
+            waiting=waiting,
+            status_command="etl status --stage local",
+            tell_again=self.told_again.append,
+        )
 
 
 def write(path: Path, answer: Any) -> Path:
@@ -216,7 +227,7 @@ def test_ctrl_c_says_what_was_uploaded_and_how_to_go_on(top3: Path, capsys: pyte
         raise KeyboardInterrupt
 
     waiting = Waiting(raw=buckets.raw, tables=buckets.tables, patience_seconds=30, sleep=interrupted)
-    assert run_import([top3], CHART, waiting=waiting, status_command="") == 130
+    assert run_import([top3], CHART, waiting=waiting, status_command="", tell_again=lambda _: None) == 130
     assert "stopped: 1 document of 1 file uploaded" in capsys.readouterr().err
     assert buckets.run([top3]) == 0, "the same command again continues"
 
@@ -277,3 +288,43 @@ def test_names_leave_out_the_folder_that_all_files_share(tmp_path: Path) -> None
     assert names[2] == "…" + "x" * 42 + ".json"
     assert short_names([Path("one.json")]) == {Path("one.json"): "one.json"}
     assert short_names([Path("one.json"), Path("/etc/two.json")])[Path("/etc/two.json")] == "/etc/two.json"
+
+
+def test_a_document_held_but_not_in_the_tables_is_told_of_again(top3: Path) -> None:
+    """Its event was lost, or lies in the dead letters: the raw zone refuses it a second time, so S3 tells nobody."""
+    buckets = Buckets(transforms=False)
+    assert buckets.run([top3]) == 1
+    assert buckets.told_again == []
+    buckets.transforms = True
+    assert buckets.run([top3]) == 0
+    assert [set(map(str, keys)) for keys in buckets.told_again] == [
+        {key for key in buckets.raw.objects if key.startswith("raw/")}
+    ]
+    assert buckets.run([top3]) == 0
+    assert len(buckets.told_again) == 1
+
+
+def test_an_event_told_again_is_one_that_the_transform_function_reads() -> None:
+    client = boto3.client("sqs", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    sent: list[dict[str, Any]] = []
+
+    def take(**request: Any) -> dict[str, Any]:
+        sent.append(request)
+        return {"Successful": []}
+
+    with patch.object(client, "send_message_batch", take):
+        tell_again(client, queue_url="queue", bucket="raw", keys={f"raw/{n:02}" for n in range(12)})
+    assert [len(request["Entries"]) for request in sent] == [10, 2]
+    bodies = [entry["MessageBody"] for request in sent for entry in request["Entries"]]
+    assert [decode_event(body).key for body in bodies] == [f"raw/{n:02}" for n in range(12)]
+
+
+def test_a_dry_run_refuses_what_the_import_would(top3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.importing.MAX_STORED_BYTES", 10)
+    assert Buckets().run([top3], replace(CHART, dry_run=True)) == 1
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    assert Buckets().run([pipe]) == 1
