@@ -69,7 +69,7 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="PATH",
-        help="a file, or a folder whose *.json and *.json.gz files are taken, subfolders included",
+        help="a file, or a folder whose *.json and *.csv files are taken, also gzipped (.gz), subfolders included",
     )
     parser.add_argument("--chart", metavar="CHART", help="which chart the files are of, whatever they say")
     parser.add_argument(
@@ -127,11 +127,15 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         name="import",
         group="use",
-        summary="load files saved from Spotify's Web API",
-        description="Load playlist answers that were saved as JSON: pages of entries, playlist objects, lists of "
-        "entries. Each file becomes a raw document; the pipeline loads it, and this command waits. The same file "
-        "imported again changes nothing. Exit code 1 if any file was refused; a refused file writes nothing.",
+        summary="load official chart CSVs and files saved from Spotify's Web API",
+        description="Load the CSV files of charts.spotify.com, those of the former spotifycharts.com, and playlist "
+        "answers that were saved as JSON: pages of entries, playlist objects, lists of entries. Each file becomes a "
+        "raw document; the pipeline loads it, and this command waits. A CSV under the name that Spotify gave it needs "
+        "nothing else; one named 'latest' needs --chart-date. The same file imported again changes nothing. Exit code "
+        "1 if any file was refused; a refused file writes nothing.",
         examples=(
+            "etl import regional-global-daily-2025-12-01.csv",
+            "etl import regional-us-weekly-latest.csv --chart-date 2020-02-13",
             "etl import exports/",
             "etl import top50.json --chart road-trip --chart-date 2024-05-11",
             "etl import page2.json --chart road-trip --chart-date 2024-05-11 --partial --dry-run",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lambdas.core.store import ObjectStore
 
-SUFFIXES = (".json", ".json.gz")
+SUFFIXES = (".json", ".json.gz", ".csv", ".csv.gz")
 _UPLOADS = 8
 """At once: an upload waits for S3, not for the processor."""
 _WIDEST_NAME = 48
@@ -95,16 +95,16 @@ class Tally:
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
-    """The files to import: those named, and all *.json and *.json.gz in the folders named, in order, each once.
+    """The files to import: those named, and those of `SUFFIXES` in the folders named, in order, each once.
 
     Raises ConfigurationError for a path that is not there, or a folder without such files.
     """
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*.json*") if file.name.endswith(SUFFIXES) and file.is_file())
+            inside = sorted(file for file in path.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
             if not inside:
-                raise ConfigurationError(f"{path} holds no *.json or *.json.gz files")
+                raise ConfigurationError(f"{path} holds no *.json or *.csv files, plain or gzipped (.gz)")
             found |= dict.fromkeys(inside)
         elif path.exists():
             found[path] = None
@@ -183,7 +183,9 @@ def summary(outcome: FileOutcome, choices: Choices, *, name: str, width: int) ->
     document, reading = outcome.imported.document, outcome.imported.reading
     what = f"{document.chart}  {document.chart_date}  {count(len(reading.entries), 'position')}"
     if reading.gaps:
-        what += f", {reading.gaps} empty"
+        what += f", {reading.gaps:,} {'missing' if document.provider == 'charts_csv' else 'empty'}"
+    if reading.damaged_texts:
+        what += f", {count(reading.damaged_texts, 'damaged text')} left out"
     new = "would be imported" if choices.dry_run else "new"
     return f"{name:<{width}}  {what}  {new if outcome.is_new else 'already held'}"
 
@@ -263,7 +265,7 @@ def run_import(
             if shared := tally.sharing_a_date:
                 progress.line(
                     f"{count(shared, 'document')} share chart and date with others: a date shows one document, a "
-                    "complete one before a partial one, then the one observed last"
+                    "complete one before a partial one, an official CSV before others, then the one observed last"
                 )
             if choices.dry_run:
                 say(f"{_counts(tally, 'would be imported')}; nothing was written")

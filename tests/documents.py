@@ -1,4 +1,4 @@
-"""Made-up playlists, as the Web API would answer them, for tests that need just a few fields to vary."""
+"""Made-up playlists and chart files, as Spotify would give them, for tests that need just a few fields to vary."""
 
 from __future__ import annotations
 
@@ -71,6 +71,36 @@ def entry(held: dict[str, Any] | None, *, era: str = "item", **fields: Any) -> d
 
 def page(entries: Sequence[dict[str, Any]], **fields: Any) -> dict[str, Any]:
     return {"items": list(entries), "offset": 0, "limit": 50, "total": len(entries), "next": None} | fields
+
+
+def csv_row(position: int, name: str = "Honeymoon", **fields: object) -> dict[str, str]:
+    """A row of an official file by its columns; `weeks_on_chart=3` in `fields` makes it a weekly one's."""
+    told: dict[str, object] = {
+        "rank": position,
+        "uri": f"spotify:track:{spotify_id(('track', name))}",
+        "artist_names": "Ivo Calder",
+        "track_name": name,
+        "source": "Paper Records",
+        "peak_rank": 1,
+        "previous_rank": 2,
+        "weeks_on_chart" if "weeks_on_chart" in fields else "days_on_chart": 9,
+        "streams": 1_000_000 - position,
+    }
+    return {column: str(value) for column, value in (told | fields).items()}
+
+
+def csv_answer(rows: Sequence[dict[str, str]], *, encoding: str = "utf-8") -> dict[str, Any]:
+    """An official file as its raw document keeps it."""
+    return {"header": list(rows[0]), "rows": [list(row.values()) for row in rows], "encoding": encoding}
+
+
+def csv_file(rows: Sequence[dict[str, str]], *, line_end: str = "\n") -> str:
+    """An official file's text, quoted as charts.spotify.com quotes."""
+    quoted = [
+        ",".join(value if value.lstrip("-").isdigit() else f'"{value.replace(chr(34), chr(34) * 2)}"' for value in row)
+        for row in (list(row.values()) for row in rows)
+    ]
+    return line_end.join([",".join(rows[0]), *quoted, ""])
 
 
 def document(

@@ -63,7 +63,8 @@ class DocumentHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class RawDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One observation of one chart.
 
-    `answers` are the provider's own words, in order: for a playlist its pages as the Web API sent them.
+    `answers` are the provider's own words, in order: for a playlist its pages as the Web API sent them, for an official
+    file its header and rows (`charts_csv.CsvTable`).
     """
 
     answers: tuple[msgspec.Raw, ...]
@@ -138,8 +139,11 @@ def decode(stored: bytes, *, key: str, model: type[D]) -> D:
         )
     if document.observed_at.tzinfo is None or document.received_at.tzinfo is None:
         raise InvalidDocument(f"{key}: observed_at and received_at need a time zone")
-    if (document.chart, document.chart_date) != (parts.chart, parts.chart_date):
-        raise InvalidDocument(f"{key}: holds {document.chart} of {document.chart_date}, which its key does not name")
+    told = (document.chart, document.chart_date, document.provider)
+    if told != (parts.chart, parts.chart_date, parts.provider):
+        raise InvalidDocument(
+            f"{key}: holds {document.chart} of {document.chart_date} ({document.provider}), which its key does not name"
+        )
     return document
 
 

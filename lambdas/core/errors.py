@@ -28,7 +28,7 @@ class InvalidDocument(PipelineError):
 
 
 class NotAChart(InvalidDocument):
-    """The input is readable but holds no playlist entries: a single track, a search result, an API description."""
+    """The input is readable but holds no chart: a single track, a search result, a table of something else."""
 
 
 class UnnamedChart(InvalidDocument):

@@ -1,7 +1,8 @@
-"""Files people bring: payloads that other projects saved from the Web API, made into raw documents.
+"""Files people bring: official chart files and payloads that other projects saved from the Web API, as raw documents.
 
-A file holds a page of playlist entries, a playlist object, a playlist object wrapped in a list, or a bare list of
-entries. Nothing here looks at the clock: the same file imported next year gives the same key.
+A file is the CSV of an official chart, or JSON that holds a page of playlist entries, a playlist object, a playlist
+object wrapped in a list, or a bare list of entries: its content says which, never its name. Nothing here looks at the
+clock: the same file imported next year gives the same key.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 
 from lambdas.core.charts import (
     FIRST_YEAR,
+    Period,
     SpotifyChart,
     end_of,
     is_plausible,
@@ -24,15 +26,22 @@ from lambdas.core.charts import (
     period_of,
     spotify_chart_of,
 )
+from lambdas.core.charts_csv import CsvTable, parse_csv, read_charts_csv
 from lambdas.core.documents import FORMAT_VERSION, UNREADABLE_JSON, RawDocument, raw_answer, second, unpack
-from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
-from lambdas.core.playlist import Reading, read_playlist
+from lambdas.core.errors import InvalidDocument, PartialChart, UndatedChart, UnnamedChart
+from lambdas.core.playlist import read_playlist
+from lambdas.core.reading import Reading
 from lambdas.core.web_api import Entry, Page, read_answer
 
 _GZIP = b"\x1f\x8b"
 _UTF8_BOM = b"\xef\xbb\xbf"
-# The names charts.spotify.com gives to its downloads: https://charts.spotify.com, "Download CSV".
-_OFFICIAL_NAME = re.compile(r"(?P<chart>regional-[a-z]{2,6}-(?:daily|weekly))-(?P<date>\d{4}-\d{2}-\d{2})\b")
+# The names that Spotify gives to its downloads: regional-us-daily-2025-12-01.csv from https://charts.spotify.com, and
+# from spotifycharts.com also regional-us-daily-latest.csv and, with the Fridays that begin and follow the week,
+# regional-us-weekly-2019-01-04--2019-01-11.csv. People put words before and after.
+_OFFICIAL_NAME = re.compile(
+    r"(?<![a-z0-9])(?P<chart>regional-[a-z]{2,6}-(?:daily|weekly))(?![a-z0-9])"
+    r"(?:-(?P<first>\d{4}-\d{2}-\d{2})(?:--(?P<following>\d{4}-\d{2}-\d{2}))?(?!\d|--\d))?"
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,31 @@ class Import:
 
     document: RawDocument
     reading: Reading
+
+
+@dataclass(frozen=True)
+class _OfficialName:
+    """What a file's name tells of its chart."""
+
+    chart: str
+    first: str | None
+    following: str | None
+    """The day after the last one counted, in names of two dates."""
+
+    @property
+    def chart_date(self) -> date | None:
+        """The last day counted. Raises UndatedChart for what looks like a date and is none."""
+        if self.first is None:
+            return None
+        try:
+            first = date.fromisoformat(self.first)
+            following = date.fromisoformat(self.following) if self.following else first + timedelta(days=1)
+        except (ValueError, OverflowError) as error:
+            told = f"{self.first} {self.following or ''}".strip()
+            raise UndatedChart(f"its name has a date that is none: {told}") from error
+        if following <= first:
+            raise UndatedChart(f"its name ends before it begins: {self.first} to {self.following}")
+        return following - timedelta(days=1)
 
 
 def read_import(
@@ -58,19 +92,21 @@ def read_import(
     InvalidDocument or a subclass (NotAChart, PartialChart, UnnamedChart, UndatedChart), InvalidChart for a bad name;
     each message says what is wrong and, where the user can mend it, how.
     """
-    answer = _one_answer(_text(body, name))
+    text = _text(body, name)
+    official = _official_name(name)
+    moment = second(received_at)
+    if not text.startswith((b"{", b"[")):
+        return _read_csv(text, name, official, chart=chart, chart_date=chart_date, received_at=moment)
+    answer = _one_answer(text)
     read = read_answer(answer)
     page = read.page
     if not page.items:
         raise InvalidDocument("holds no entries: an empty chart is never imported")
     known = spotify_chart_of(read.playlist_id) if read.playlist_id else None
-    official = _OFFICIAL_NAME.search(PurePath(name).name)
+    if official and not official.first:
+        official = None  # people call all kinds of playlists so; only the whole name of a download is Spotify's
     chart = _chart(chart, official, known, read.playlist_id)
-    chart_date = chart_date or _date(official, known, page.items)
-    if not is_plausible(chart_date, today=received_at.date()):
-        raise UndatedChart(
-            f"chart date {chart_date} lies outside {FIRST_YEAR} to {last_year(received_at.date())}: say which day it is"
-        )
+    chart_date = _plausible(chart_date or _date(official, known, page.items), moment)
     added = [entry.added_at for entry in page.items if entry.added_at is not None]
     document = RawDocument(
         format_version=FORMAT_VERSION,
@@ -78,13 +114,73 @@ def read_import(
         period=period_of(chart),
         chart_date=chart_date,
         observed_at=second(max(added)) if added else end_of(chart_date),
-        received_at=second(received_at),
+        received_at=moment,
         provider="playlist",
         partial=_is_partial(page, allowed=partial),
-        origin=f"file {PurePath(name).name}",
+        origin=_origin(name),
         answers=(raw_answer(answer),),
     )
     return Import(document=document, reading=read_playlist(document, [page]))
+
+
+def _read_csv(
+    text: bytes,
+    name: str,
+    official: _OfficialName | None,
+    *,
+    chart: str | None,
+    chart_date: date | None,
+    received_at: datetime,
+) -> Import:
+    """An official file, which is always of a whole chart."""
+    table = parse_csv(text)
+    chart = _chart(chart, official, None, None)
+    chart_date = chart_date or (official.chart_date if official else None)
+    if chart_date is None:
+        raise UndatedChart(
+            "nothing says which day it is of: give the last day counted with --chart-date YYYY-MM-DD, or keep the name "
+            "that Spotify gave the file, such as regional-global-daily-2025-12-01.csv"
+        )
+    chart_date = _plausible(chart_date, received_at)
+    document = RawDocument(
+        format_version=FORMAT_VERSION,
+        chart=chart,
+        period=_period(chart, table),
+        chart_date=chart_date,
+        observed_at=end_of(chart_date),
+        received_at=received_at,
+        provider="charts_csv",
+        origin=_origin(name),
+        answers=(raw_answer(table),),
+    )
+    return Import(document=document, reading=read_charts_csv(document, table))
+
+
+def _official_name(name: str) -> _OfficialName | None:
+    found = _OFFICIAL_NAME.search(PurePath(name).name)
+    return _OfficialName(**found.groupdict()) if found else None
+
+
+def _origin(name: str) -> str:
+    return f"file {PurePath(name).name}"
+
+
+def _period(chart: str, table: CsvTable) -> Period:
+    """What the file counts in; for files that do not say, what the chart's name says."""
+    told = table.period
+    if told and chart.endswith(("-daily", "-weekly")) and told != period_of(chart):
+        counted = "weeks" if told == "weekly" else "days"
+        raise InvalidDocument(f"counts {counted}, so it is not {chart}: say which chart it is with --chart")
+    return told or period_of(chart)
+
+
+def _plausible(chart_date: date, received_at: datetime) -> date:
+    today = received_at.date()
+    if not is_plausible(chart_date, today=today):
+        raise UndatedChart(
+            f"chart date {chart_date} lies outside {FIRST_YEAR} to {last_year(today)}: say which day it is of"
+        )
+    return chart_date
 
 
 def _text(body: bytes, name: str) -> bytes:
@@ -93,11 +189,6 @@ def _text(body: bytes, name: str) -> bytes:
     body = body.removeprefix(_UTF8_BOM).strip()
     if not body:
         raise InvalidDocument("is empty")
-    if not body.startswith((b"{", b"[")):
-        kind = PurePath(name).suffix.lower()
-        if kind == ".csv":
-            raise NotAChart("is a CSV file: only the Web API's JSON answers can be imported")
-        raise NotAChart("is not JSON: only the Web API's playlist answers can be imported")
     return body
 
 
@@ -129,16 +220,16 @@ def _is_playlist(member: bytes) -> bool:
 
 
 def _chart(
-    given: str | None, official: re.Match[str] | None, known: SpotifyChart | None, playlist_id: str | None
+    given: str | None, official: _OfficialName | None, known: SpotifyChart | None, playlist_id: str | None
 ) -> str:
     if given is not None:
         return parse_chart(given)
-    if official and known and official["chart"] != known.chart:
+    if official and known and official.chart != known.chart:
         raise UnnamedChart(
-            f"its name says {official['chart']}, but its playlist is {known.chart}: say which it is with --chart"
+            f"its name says {official.chart}, but its playlist is {known.chart}: say which it is with --chart"
         )
     if official:
-        return official["chart"]
+        return official.chart
     if known:
         return known.chart
     what = (
@@ -147,12 +238,9 @@ def _chart(
     raise UnnamedChart(f"{what}: name the chart with --chart, e.g. --chart road-trip")
 
 
-def _date(official: re.Match[str] | None, known: SpotifyChart | None, entries: Sequence[Entry]) -> date:
-    if official:
-        try:
-            return date.fromisoformat(official["date"])
-        except ValueError as error:
-            raise UndatedChart(f"its name has a date that is none: {official['date']}") from error
+def _date(official: _OfficialName | None, known: SpotifyChart | None, entries: Sequence[Entry]) -> date:
+    if official and (told := official.chart_date):
+        return told
     added = sorted({entry.added_at.date() for entry in entries if entry.added_at is not None})
     if len(added) == 1 and added[0].year >= FIRST_YEAR:
         return added[0] + timedelta(days=known.date_offset_days if known else 0)

@@ -20,8 +20,11 @@ from lambdas.core.parquet import batch_of, column_values, date_numbers, joined, 
 from lambdas.core.rows import Group, Row
 from lambdas.core.schema import Table
 
-DETAILS = ("csv", "public", "api")
-"""How much a source tells of a song, least first: a file's text never replaces what the Web API told."""
+DETAILS = ("incomplete", "csv", "public", "api")
+"""How much a source tells of a song, least first: a file's text never replaces what the Web API told.
+
+`incomplete` is a file's song whose title or credit is not there, or was destroyed: it never replaces a whole one.
+"""
 
 
 def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[int, Sequence[Row]]) -> RecordBatch:

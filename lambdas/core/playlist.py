@@ -6,47 +6,20 @@ Positions are kept as given: a place that holds no song leaves a gap and is coun
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import TypeAlias
 
 from lambdas.core.documents import DocumentHeader
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
-from lambdas.core.rows import Group, Row, days, milliseconds
-from lambdas.core.schema import Table
+from lambdas.core.reading import Reading, checked_id
+from lambdas.core.rows import Row, days, milliseconds
 from lambdas.core.web_api import Album, Entry, Page, PlaylistAnswer, Song, link, page_in
 
-ID_LENGTH = 22
 _DETAIL = "api"
 _NO_FIGURES = (None,) * 4
 """A playlist tells no official previous position, peak, periods on chart, nor label."""
 # By the length of a release date: what pads it to a whole date, and how precise it is.
 _PRECISIONS = {4: ("-01-01", "year"), 7: ("-01", "month"), 10: ("", "day")}
-
-DimensionRows: TypeAlias = dict[str, Group]
-
-
-@dataclass
-class Reading:
-    """The rows one raw document gives, and what was met on the way."""
-
-    entries: list[Row] = field(default_factory=list)
-    songs: DimensionRows = field(default_factory=dict)
-    albums: DimensionRows = field(default_factory=dict)
-    artists: DimensionRows = field(default_factory=dict)
-    song_artists: DimensionRows = field(default_factory=dict)
-    depth: int = 0
-    gaps: int = 0
-    skipped_null: int = 0
-    skipped_local: int = 0
-    skipped_episode: int = 0
-    warnings: list[str] = field(default_factory=list)
-
-    def rows_for(self, table: Table) -> DimensionRows:
-        """The rows of a dimension, by the first column of its key."""
-        held: DimensionRows = getattr(self, table.name)
-        return held
 
 
 class PlaylistDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -214,10 +187,3 @@ def release_date(text: str | None) -> tuple[date | None, str | None]:
         return date.fromisoformat(text + padded[0]), padded[1]
     except ValueError:
         return None, None
-
-
-def checked_id(text: str, noun: str, position: int) -> str:
-    """A Spotify id: 22 letters and digits. Raises InvalidDocument for anything else."""
-    if len(text) != ID_LENGTH or not text.isascii() or not text.isalnum():
-        raise InvalidDocument(f"position {position}: {text[:40]!r} is not the id of a {noun} (22 letters and digits)")
-    return text

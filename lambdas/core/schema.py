@@ -85,7 +85,7 @@ CHART_ENTRIES = Table(
         Column("song_id", _S, "The song: songs.song_id."),
         Column("streams", _N, "Streams in the period, where the provider tells them."),
         Column("popularity", _I, "Spotify's 0 to 100 at the time of observation; absent for Development Mode apps."),
-        Column("official_previous_position", _I, "Spotify's own figure; null: new or back."),
+        Column("official_previous_position", _I, "Spotify's own figure; null: new, back or not told."),
         Column("official_peak_position", _I, "Spotify's own figure: the best position so far."),
         Column("official_periods_on_chart", _I, "Spotify's own figure: days or weeks on the chart."),
         Column("label", _S, "Record label, where the provider tells it."),
@@ -136,7 +136,7 @@ SONGS = Table(
         Column("track_number", _I, "Place on the disc."),
         Column("popularity", _I, "Spotify's 0 to 100; absent for Development Mode apps."),
         Column("url", _S, "Link to the song on open.spotify.com."),
-        Column("detail", _S, "How much the source tells: csv, public or api."),
+        Column("detail", _S, "How much the source tells: incomplete (a file's song, text missing), csv, public, api."),
         Column("observed_at", _T, "When Spotify told it so."),
     ),
 )

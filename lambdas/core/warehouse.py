@@ -32,7 +32,8 @@ from lambdas.core.keys import (
     quarantine_key,
 )
 from lambdas.core.merge import better, replace_days, upsert
-from lambdas.core.playlist import PlaylistDocument, Reading, read_playlist
+from lambdas.core.providers import read_document
+from lambdas.core.reading import Reading
 from lambdas.core.rows import Group, Row, days, milliseconds
 from lambdas.core.schema import CHART_ENTRIES, DIMENSIONS, SCHEMA_VERSION, SNAPSHOTS, SONGS, Table
 from lambdas.core.store import ObjectStore, StoredObject
@@ -155,13 +156,12 @@ class Warehouse:
             stored = self.raw.get(key, max_bytes=MAX_STORED_BYTES)
             if stored is None:
                 return None
-            document = documents.decode(stored.body, key=key, model=PlaylistDocument)
+            document, reading = read_document(stored.body, key=key)
             today = self.now().date()
             if not is_plausible(document.chart_date, today=today):
                 raise InvalidDocument(
                     f"chart date {document.chart_date} lies outside {FIRST_YEAR} to {last_year(today)}"
                 )
-            reading = Reading() if document.withdrawal else read_playlist(document, document.pages)
         except InvalidDocument as error:
             report.quarantined[key] = str(error)
             self.quarantine(key, str(error))

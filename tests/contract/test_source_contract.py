@@ -31,7 +31,8 @@ from lambdas.core.errors import (
     SourceError,
     SourceUnavailable,
 )
-from lambdas.core.playlist import PlaylistDocument, Reading, read_playlist
+from lambdas.core.playlist import PlaylistDocument, read_playlist
+from lambdas.core.reading import Reading
 from lambdas.core.sources import Budget, ChartSource, PolledChart
 from local.spotify.api import CLIENT_ID, CLIENT_SECRET
 from local.spotify.faults import Fault, FaultKind

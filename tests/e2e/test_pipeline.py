@@ -17,6 +17,7 @@ from local.emulator import lifecycle
 from local.emulator.process import BackgroundProcess, processes_of
 from local.spotify.history import write_history
 from local.spotify.model import chart
+from tests.contract.test_real_chart_files import FILES, GIVEN, PLACES, TOLD, expected_entries
 from tests.contract.test_real_payloads import CHARTS, NOT_CHARTS, day_of, expected_rows
 from tests.e2e.conftest import Etl
 from tests.payloads import PAYLOADS, requires_payloads
@@ -130,6 +131,42 @@ def test_every_real_playlist_is_imported_exactly_and_again_in_any_order_changes_
         again = random.Random(seed).sample(CHARTS, len(CHARTS))
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(lambda name: imported(etl, name), again))
+    assert etl.objects("raw") == raw
+    assert etl.objects("warehouse") == warehouse
+
+
+@requires_payloads
+def test_every_real_chart_file_is_imported_exactly_answers_without_albums_and_again_changes_no_byte(etl: Etl) -> None:
+    def import_all() -> str:
+        said = etl.succeed("import", *(PAYLOADS / name for name in TOLD))
+        for name, (_, chart_date) in GIVEN.items():
+            said += etl.succeed("import", PAYLOADS / name, "--chart-date", chart_date)
+        return said
+
+    said = import_all()
+    assert said.count("200 positions") == len(FILES)
+    assert "13 damaged texts left out" in said
+    entries = etl.rows(
+        """
+        SELECT chart, chart_date, position, song_id, streams, official_previous_position, official_peak_position,
+               official_periods_on_chart, label
+        FROM chart_entries WHERE provider = 'charts_csv' ORDER BY chart, chart_date, position
+        """
+    )
+    expected = [
+        (chart, str(chart_date), *entry)
+        for name, (chart, chart_date) in sorted(PLACES.items(), key=lambda item: item[1])
+        for entry in expected_entries(name)
+    ]
+    assert [tuple(row.values()) for row in entries] == expected
+    top = json.loads(etl.succeed("query", "todays_top_10", "--param", "chart=regional-pk-daily", "--format", "json"))
+    assert [(row["position"], row["movement"], row["song"], row["artists"]) for row in top[:2]] == [
+        (1, "+4", "Gal Sun", "Sabat Batin, Rackstar"),
+        (2, "-1", "Haseen", "Talwiinder, NDS, Rippy Grewal"),
+    ]
+    assert etl.rows("SELECT name FROM songs WHERE artist_names = 'Tyler, The Creator, Kali Uchis'")
+    warehouse, raw = etl.objects("warehouse"), etl.objects("raw")
+    assert import_all().count("already held\n") >= len(FILES)
     assert etl.objects("raw") == raw
     assert etl.objects("warehouse") == warehouse
 

@@ -19,7 +19,7 @@ from lambdas.core.errors import (
     UnnamedChart,
 )
 from lambdas.core.imports import Import, read_import
-from tests.documents import entry, page, track
+from tests.documents import csv_file, csv_row, entry, page, track
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 TOP_50 = "37i9dQZEVXbMDoHDwVN2tF"
@@ -105,7 +105,7 @@ def test_gzip_and_a_byte_order_mark_change_nothing(pack: Any) -> None:
     ("payload", "given", "error", "said"),
     [
         (b"", {}, InvalidDocument, "is empty"),
-        (b"rank,uri\n1,spotify:track:x\n", {}, NotAChart, "is not JSON"),
+        (b"rank,uri\n1,spotify:track:x\n", {}, NotAChart, "begins with 'rank,uri', not with 'rank,uri,artist_names"),
         (b'{"items": [', {}, InvalidDocument, "not JSON"),
         (b"[" * 100_000, {}, InvalidDocument, "not JSON"),
         (b'{"a":' * 100_000, {}, InvalidDocument, "not JSON"),
@@ -158,3 +158,96 @@ def test_a_file_whose_name_and_playlist_disagree_is_refused_until_someone_says_w
 def test_an_official_name_with_an_impossible_date_is_refused() -> None:
     with pytest.raises(UndatedChart, match="2026-02-30"):
         brought(of_playlist(OWN), name="regional-us-daily-2026-02-30.json")
+
+
+def brought_csv(name: str, *rows: dict[str, str], **given: Any) -> Import:
+    return read_import(csv_file(rows or [csv_row(1)]).encode(), name=name, received_at=NOW, **given)
+
+
+OLD = f"Position,Track Name,Artist,Streams,URL\n1,A,B,3,https://open.spotify.com/track/{OWN}\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "chart", "period", "chart_date"),
+    [
+        ("regional-pk-daily-2025-12-01.csv", "regional-pk-daily", "daily", date(2025, 12, 1)),
+        ("regional-global-weekly-2023-06-15.csv", "regional-global-weekly", "weekly", date(2023, 6, 15)),
+        ("a/b/regional-global-weekly-2023-06-15 (1).csv", "regional-global-weekly", "weekly", date(2023, 6, 15)),
+        ("old_regional-us-daily-2020-02-29.csv.gz", "regional-us-daily", "daily", date(2020, 2, 29)),
+        ("regional-us-weekly-2019-01-04--2019-01-11.csv", "regional-us-weekly", "weekly", date(2019, 1, 10)),
+        ("regional-us-weekly-2018-12-28--2019-01-04.txt", "regional-us-weekly", "weekly", date(2019, 1, 3)),
+    ],
+)
+def test_an_official_file_is_told_by_its_content_and_dated_by_its_name(
+    name: str, chart: str, period: str, chart_date: date
+) -> None:
+    document = read_import(OLD, name=name, received_at=NOW).document
+    assert (document.chart, document.period, document.chart_date) == (chart, period, chart_date)
+    assert (document.provider, document.partial) == ("charts_csv", False)
+    assert document.observed_at == datetime(chart_date.year, chart_date.month, chart_date.day, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["regional-global-daily-latest.csv", "old_regional-global-daily_2018-11_note.csv", "regional-global-daily.csv"],
+)
+def test_an_official_name_without_a_whole_date_tells_its_chart_and_needs_a_date(name: str) -> None:
+    with pytest.raises(UndatedChart, match="nothing says which day it is of: .*--chart-date YYYY-MM-DD"):
+        read_import(OLD, name=name, received_at=NOW)
+    document = read_import(OLD, name=name, received_at=NOW, chart_date=date(2018, 11, 18)).document
+    assert (document.chart, document.chart_date) == ("regional-global-daily", date(2018, 11, 18))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("regional-us-weekly-2019-02-30.csv", "a date that is none: 2019-02-30"),
+        ("regional-us-weekly-2019-01-04--2019-02-30.csv", "a date that is none: 2019-01-04 2019-02-30"),
+        ("regional-us-weekly-2019-01-11--2019-01-04.csv", "ends before it begins: 2019-01-11 to 2019-01-04"),
+        ("regional-us-weekly-9999-12-31.csv", "9999-12-31"),
+        ("regional-us-weekly-2019-01-04--2019-01-111.csv", "nothing says which day"),
+    ],
+)
+def test_an_official_files_impossible_date_is_refused_until_it_is_given(name: str, said: str) -> None:
+    with pytest.raises(UndatedChart, match=said):
+        read_import(OLD, name=name, received_at=NOW)
+    given = read_import(OLD, name=name, received_at=NOW, chart_date=date(2019, 1, 10))
+    assert given.document.chart_date == date(2019, 1, 10)
+
+
+def test_a_csv_that_does_not_name_its_chart_is_refused_until_it_is_given() -> None:
+    with pytest.raises(UnnamedChart, match="does not say its chart: name the chart with --chart"):
+        brought_csv("download.csv", chart_date=date(2025, 12, 1))
+    document = brought_csv("download.csv", chart="mine", chart_date=date(2025, 12, 1)).document
+    assert (document.chart, document.period) == ("mine", "daily")
+
+
+def test_what_is_given_beats_what_a_csvs_name_says() -> None:
+    given = brought_csv("regional-pk-daily-2025-12-01.csv", chart="mine", chart_date=date(2025, 12, 2)).document
+    assert (given.chart, given.chart_date) == ("mine", date(2025, 12, 2))
+
+
+def test_a_chart_of_ones_own_naming_has_the_period_its_file_counts_in() -> None:
+    weekly = csv_row(1, weeks_on_chart=4)
+    assert brought_csv("x.csv", weekly, chart="mine", chart_date=date(2025, 12, 4)).document.period == "weekly"
+
+
+@pytest.mark.parametrize("chart", [None, "regional-us-daily"])
+def test_a_weekly_file_is_never_taken_for_a_daily_chart(chart: str | None) -> None:
+    with pytest.raises(InvalidDocument, match="counts weeks, so it is not regional-us-daily: .*--chart"):
+        brought_csv("regional-us-daily-2025-12-01.csv", csv_row(1, weeks_on_chart=4), chart=chart)
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, lambda body: b"\xef\xbb\xbf" + body, lambda body: body.replace(b"\n", b"\r\n")]
+)
+def test_the_same_rows_packed_or_ended_otherwise_are_the_same_document_whenever_they_come(pack: Any) -> None:
+    rows = csv_file([csv_row(1, "Señal"), csv_row(2, "B")]).encode()
+    name = "regional-pk-daily-2025-12-01.csv"
+    later = read_import(pack(rows), name=f"copy of {name}", received_at=datetime(2027, 5, 1, tzinfo=UTC))
+    assert later.document.key == read_import(rows, name=name, received_at=NOW).document.key
+
+
+def test_a_playlist_saved_under_half_an_official_name_is_not_taken_for_that_chart() -> None:
+    with pytest.raises(UnnamedChart):
+        brought(of_playlist(OWN), name="regional-us-daily.json")

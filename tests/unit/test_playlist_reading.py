@@ -8,7 +8,8 @@ import pytest
 
 from lambdas.core.documents import RawDocument
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
-from lambdas.core.playlist import Reading, read_playlist, release_date
+from lambdas.core.playlist import read_playlist, release_date
+from lambdas.core.reading import Reading
 from lambdas.core.rows import days, milliseconds
 from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SONG_ARTISTS, SONGS, Table
 from lambdas.core.web_api import read_answer

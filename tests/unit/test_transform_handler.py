@@ -108,7 +108,7 @@ def test_a_defect_that_one_document_brings_out_fails_its_message_alone(
             raise ZeroDivisionError("a defect")
         return read_playlist(header, pages)
 
-    monkeypatch.setattr("lambdas.core.warehouse.read_playlist", read)
+    monkeypatch.setattr("lambdas.core.providers.read_playlist", read)
     keys = [put(warehouse, day) for day in days]
     assert process([message(str(n), key) for n, key in enumerate(keys)], warehouse).failed == ["1"]
     assert len(positions(warehouse)) == 2

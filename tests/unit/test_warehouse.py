@@ -17,7 +17,7 @@ from lambdas.core.keys import parse_raw_key
 from lambdas.core.rows import Value
 from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS, Table
 from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
-from tests.documents import DAY, OBSERVED, album, artist, document, entry, page, spotify_id, track
+from tests.documents import DAY, OBSERVED, album, artist, csv_answer, csv_row, document, entry, page, spotify_id, track
 from tests.fakes import MemoryStore
 from tests.tables import read_table
 
@@ -365,3 +365,100 @@ def test_a_damaged_parquet_object_is_refused_by_name(bench: Bench) -> None:
     bench.tables.objects[key] = body[:60] + bytes(100) + body[160:-40] + bytes(32) + body[-8:]
     with pytest.raises(SchemaMismatch, match=r"songs/songs\.parquet: a damaged Parquet file"):
         bench.load(document(chart_date=DAY + timedelta(days=1)))
+
+
+def official(*rows: dict[str, str], encoding: str = "utf-8", **given: Any) -> RawDocument:
+    """A document that holds an official file."""
+    return document([csv_answer(rows, encoding=encoding)], provider="charts_csv", **given)
+
+
+LATER: dict[str, Any] = {"chart_date": DAY + timedelta(days=30), "observed_at": OBSERVED + timedelta(days=30)}
+
+
+def song_told(bench: Bench) -> tuple[Any, ...]:
+    (row,) = read_table(bench.tables, SONGS)
+    return row["name"], row["artist_names"], row["album_id"], row["detail"]
+
+
+def test_a_csv_alone_gives_entries_snapshots_and_songs(bench: Bench) -> None:
+    raw = official(csv_row(1, "One"), csv_row(3, "Three", streams=0))
+    (report,) = bench.load(raw)
+    assert bench.names() == [(1, "One"), (3, "Three")]
+    assert {key.partition("/")[0] for key in bench.tables.objects} == {"songs", "chart_entries", "snapshots"}
+    (snapshot,) = read_table(bench.tables, SNAPSHOTS)
+    assert (snapshot["provider"], snapshot["depth"], snapshot["entries"], snapshot["gaps"]) == ("charts_csv", 3, 2, 1)
+    assert snapshot["warnings"] == "no row for position 2; streams of 1 positions are not above 0"
+    assert (report.documents, report.entries, report.new_songs) == (1, 2, 2)
+
+
+def test_a_newer_csv_never_erases_what_the_web_api_told(bench: Bench) -> None:
+    bench.load(document(songs=[track("One") | {"name": "Told by the API"}]))
+    before = bench.tables.objects["songs/songs.parquet"]
+    bench.load(official(csv_row(1, "One", track_name="Told by a file"), **LATER))
+    assert bench.tables.objects["songs/songs.parquet"] == before
+    assert len(read_table(bench.tables, CHART_ENTRIES)) == 2
+
+
+def test_an_answer_of_the_web_api_replaces_a_csvs_text_however_old_it_is(bench: Bench) -> None:
+    bench.load(official(csv_row(1, "One", track_name="Told by a file", artist_names="A, B"), **LATER))
+    assert song_told(bench) == ("Told by a file", "A, B", None, "csv")
+    bench.load(document(songs=[track("One") | {"name": "Told by the API"}]))
+    assert song_told(bench) == ("Told by the API", "Ivo Calder", album()["id"], "api")
+
+
+def test_text_that_a_re_save_destroyed_never_replaces_good_text_and_good_text_replaces_it(bench: Bench) -> None:
+    damaged = official(csv_row(1, "One", track_name="Se\u00b1al"), encoding="cp1252", **LATER)
+    bench.load(damaged)
+    assert song_told(bench) == (None, "Ivo Calder", None, "incomplete")
+    bench.load(official(csv_row(1, "One", track_name="Señal")))
+    assert song_told(bench) == ("Señal", "Ivo Calder", None, "csv")
+    bench.load(damaged)
+    assert song_told(bench) == ("Señal", "Ivo Calder", None, "csv")
+    warnings = [row["warnings"] for row in read_table(bench.tables, SNAPSHOTS)]
+    assert warnings == [None, "the file is not UTF-8 (read as cp1252): 1 texts are damaged and left out"]
+
+
+def test_a_days_official_file_beats_a_playlist_seen_later(bench: Bench) -> None:
+    file = official(csv_row(1, "In the file"))
+    playlist = document(songs=[track("On the playlist")], observed_at=OBSERVED + timedelta(hours=1))
+    bench.load(file, playlist)
+    assert bench.names() == [(1, "In the file")]
+    assert bench.verdicts() == {file.key: "published", playlist.key: "superseded"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([], "holds 0 files, not one"),
+        ([csv_answer([csv_row(1)])] * 2, "holds 2 files, not one"),
+        ([page([entry(track())])], "answers"),
+        ([{"header": ["a"], "rows": [], "encoding": "utf-8"}], "its header is 'a'"),
+        ([csv_answer([csv_row(1), csv_row(1)])], "position 1 is given twice"),
+        ([csv_answer([csv_row(1)], encoding="utf-7")], "encoding"),
+    ],
+)
+def test_a_document_that_holds_no_official_file_is_quarantined(
+    bench: Bench, answers: list[dict[str, Any]], said: str
+) -> None:
+    raw = document(answers, provider="charts_csv")
+    (report,) = bench.load(raw)
+    assert said in report.quarantined[raw.key]
+
+
+def test_a_document_of_a_provider_without_a_reader_is_quarantined(bench: Bench) -> None:
+    raw = document(provider="public_charts")
+    (report,) = bench.load(raw)
+    assert "reads no documents of provider 'public_charts': deploy a newer one" in report.quarantined[raw.key]
+
+
+def test_a_document_under_another_providers_key_is_quarantined(bench: Bench) -> None:
+    raw = document()
+    key = raw.key.replace("-playlist-", "-charts_csv-")
+    bench.raw.objects[key] = documents.encode(document(withdrawal=True))
+    (report,) = bench.load_keys([key])
+    assert "(playlist), which its key does not name" in report.quarantined[key]
+
+
+def test_a_withdrawn_official_file_leaves_no_entries(bench: Bench) -> None:
+    bench.load(official(csv_row(1)), document([], provider="charts_csv", withdrawal=True))
+    assert bench.names() == []

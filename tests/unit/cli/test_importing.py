@@ -23,7 +23,7 @@ from lambdas.core.events import decode_event
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
-from tests.documents import entry, page, track
+from tests.documents import csv_file, csv_row, entry, page, track
 from tests.fakes import MemoryStore
 from tests.tables import read_table
 
@@ -72,18 +72,35 @@ def top3(tmp_path: Path) -> Path:
     return write(tmp_path / "top3.json", page([entry(track(name)) for name in "abc"]))
 
 
-def test_folders_give_their_json_files_with_subfolders_in_order_and_each_once(tmp_path: Path) -> None:
-    for name in ("b.json", "a.json.gz", "sub/c.json", "notes.txt", "d.jsonl", "e.csv"):
+def test_folders_give_their_json_and_csv_files_with_subfolders_in_order_and_each_once(tmp_path: Path) -> None:
+    for name in (
+        "b.json",
+        "a.json.gz",
+        "sub/c.json",
+        "notes.txt",
+        "d.jsonl",
+        "e.csv",
+        "F.CSV",
+        "g.csv.gz",
+        "h.csv.txt",
+    ):
         write(tmp_path / name, {})
     (tmp_path / "folder.json").mkdir()
     found = find_files([tmp_path / "b.json", tmp_path])
-    assert [str(path.relative_to(tmp_path)) for path in found] == ["b.json", "a.json.gz", "sub/c.json"]
+    assert [str(path.relative_to(tmp_path)) for path in found] == [
+        "b.json",
+        "F.CSV",
+        "a.json.gz",
+        "e.csv",
+        "g.csv.gz",
+        "sub/c.json",
+    ]
 
 
 def test_a_path_that_is_not_there_and_an_empty_folder_are_said_plainly(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no file or folder"):
         find_files([tmp_path / "nope.json"])
-    with pytest.raises(ConfigurationError, match=r"holds no \*\.json or \*\.json\.gz files"):
+    with pytest.raises(ConfigurationError, match=r"holds no \*\.json or \*\.csv files, plain or gzipped"):
         find_files([tmp_path])
 
 
@@ -105,6 +122,21 @@ def test_the_same_file_again_writes_nothing(top3: Path, capsys: pytest.CaptureFi
     assert buckets.run([top3]) == 0
     assert (len(buckets.raw.writes), len(buckets.tables.writes)) == before
     assert capsys.readouterr().out.startswith("top3.json  road-trip  2026-03-06  3 positions  already held\n")
+
+
+def test_an_official_csv_is_loaded_by_its_name_alone_and_what_it_lacks_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    buckets = Buckets()
+    path = tmp_path / "regional-pk-daily-2025-12-01.csv"
+    path.write_bytes(csv_file([csv_row(1, "A"), csv_row(3, "Señal", source="Sello de Señal")]).encode("cp1252"))
+    assert buckets.run([path], Choices()) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "regional-pk-daily-2025-12-01.csv  regional-pk-daily  2025-12-01  2 positions, 1 missing, 2 damaged texts left "
+        "out  new",
+        "1 file: 1 new, 0 already held, 0 refused; 1 document is in the tables (0.0 s)",
+    ]
+    assert [row["position"] for row in read_table(buckets.tables, CHART_ENTRIES)] == [1, 3]
 
 
 def test_a_gzipped_file_is_the_same_document(top3: Path, tmp_path: Path) -> None:
@@ -178,7 +210,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
         "top3.json   road-trip  2026-03-06  3 positions  already held",
         "other.json  road-trip  2026-03-06  1 position  would be imported",
         "2 documents share chart and date with others: a date shows one document, a complete one before a partial one, "
-        "then the one observed last",
+        "an official CSV before others, then the one observed last",
         "2 files: 1 would be imported, 1 already held, 0 refused; nothing was written",
     ]
 

@@ -1,0 +1,250 @@
+"""Official chart files (CSV), read into the rows of the warehouse.
+
+Two formats, told apart by their header alone: what charts.spotify.com gives to download (a file of days counts
+`days_on_chart`, one of weeks `weeks_on_chart`), and what spotifycharts.com gave until it closed, where a note may stand
+before the header and the credit is the first artist only. They are UTF-8. Spreadsheets save them again in an 8-bit code
+page that nothing in the file names: its ids and figures count, its texts only where they are plain ASCII.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Sequence
+from io import StringIO
+from itertools import islice
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from lambdas.core.charts import Period
+from lambdas.core.documents import DocumentHeader
+from lambdas.core.errors import InvalidDocument, NotAChart
+from lambdas.core.reading import Reading, checked_id
+from lambdas.core.rows import days, milliseconds
+
+Encoding: TypeAlias = Literal["utf-8", "cp1252", "latin-1"]
+
+# A file's columns, of either format, by what they are to us. Those of `_REQUIRED` are in every chart of songs; charts
+# of albums and of artists lack some of them.
+_COLUMNS = {
+    "rank": "position",
+    "uri": "song",
+    "track_name": "name",
+    "artist_names": "artist_names",
+    "source": "label",
+    "streams": "streams",
+    "peak_rank": "peak",
+    "previous_rank": "previous",
+    "days_on_chart": "periods",
+    "weeks_on_chart": "periods",
+    "Position": "position",
+    "Track Name": "name",
+    "Artist": "artist_names",
+    "Streams": "streams",
+    "URL": "song",
+}
+_REQUIRED = {"position", "song", "name", "artist_names"}
+_COUNTED: dict[str, Period] = {"days_on_chart": "daily", "weeks_on_chart": "weekly"}
+_KNOWN_HEADERS = "'rank,uri,artist_names,track_name,...' or 'Position,Track Name,Artist,Streams,URL'"
+
+_SONG = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/track/)([^/?#]*)(?:\?[^/#]*)?")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+# What a code page has no character for is written as a question mark: not at the end of a word, where people put them.
+_SUBSTITUTED = re.compile(r"\?[\w?]|(?:^|\s)\?")
+_LARGEST_INT, _LARGEST_BIGINT = 2**31 - 1, 2**63 - 1
+_MISSING_NAMED = 5
+_SHOWN = 60
+
+
+class CsvTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A file as its raw document keeps it: the header's and the rows' fields, verbatim, and how it was encoded.
+
+    Not kept is what says nothing: byte order mark, kind of line end and of quoting, empty lines, the note.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    encoding: Encoding
+
+    @property
+    def period(self) -> Period | None:
+        """What the file counts its songs' time on the chart in; None for the old format, which does not say."""
+        return next((_COUNTED[name] for name in self.header if name in _COUNTED), None)
+
+
+class ChartsCsvDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A raw document that holds an official file: one answer, none for a withdrawal."""
+
+    answers: tuple[CsvTable, ...]
+
+    @property
+    def table(self) -> CsvTable:
+        """The file. Raises InvalidDocument if there is none, or another one."""
+        if len(self.answers) != 1:
+            raise InvalidDocument(f"holds {len(self.answers)} files, not one")
+        return self.answers[0]
+
+
+def parse_csv(body: bytes) -> CsvTable:
+    """The file's fields as they are written.
+
+    Raises NotAChart for anything without the header of a chart of songs, naming what stands there; InvalidDocument for
+    a chart whose quoting is broken, as in a file that was cut off.
+    """
+    text, encoding = _decode(body)
+    rows = csv.reader(StringIO(text, newline=""), strict=True)
+    try:
+        first = next(filter(any, rows), [])
+        header = first if _places(first) else next(filter(any, rows), [])
+        if not _places(header):
+            raise NotAChart(f"is no chart of songs: it begins with {_shown(first)}, not with {_KNOWN_HEADERS}")
+    except csv.Error:
+        # Nothing says yet that it is a CSV file at all.
+        raise NotAChart(f"is no chart of songs: it begins with {_shown([text])}, not with {_KNOWN_HEADERS}") from None
+    try:
+        kept = tuple(tuple(row) for row in rows if any(row))
+    except csv.Error as error:
+        raise InvalidDocument(f"not CSV: line {rows.line_num}: {error}: cut off, or edited by hand?") from error
+    return CsvTable(header=tuple(header), rows=kept, encoding=encoding)
+
+
+def read_charts_csv(document: DocumentHeader, table: CsvTable) -> Reading:
+    """The rows of a document whose answer is this file.
+
+    A place without a row is a gap: unknown, not out. Figures that Spotify leaves unfilled (-1, 0) are null, and so are
+    streams that are not above 0, with a warning. Raises InvalidDocument for what can never be published: no rows, a row
+    of another length than the header, a position that is none or is given twice, a link to no song, a figure that is no
+    whole number; NotAChart for another header.
+    """
+    places = _places(table.header)
+    if places is None:
+        raise NotAChart(f"is no chart of songs: its header is {_shown(table.header)}, not {_KNOWN_HEADERS}")
+    by_position = _by_position(table, places)
+    reading = Reading()
+    observed, chart_date = milliseconds(document.observed_at), days(document.chart_date)
+    without_streams = 0
+    for position, row in sorted(by_position.items()):
+        told = {name: row[place] for name, place in places.items()}
+        song_id = _song_id(told["song"], position)
+        streams = _figure(told, "streams", position, largest=_LARGEST_BIGINT)
+        without_streams += streams is None and bool(told.get("streams"))
+        reading.entries.append(
+            (
+                document.chart,
+                chart_date,
+                position,
+                document.period,
+                song_id,
+                streams,
+                None,
+                _figure(told, "previous", position),
+                _figure(told, "peak", position),
+                _figure(told, "periods", position),
+                _text(told.get("label", ""), table.encoding, reading),
+                None,
+                document.provider,
+                observed,
+            )
+        )
+        if song_id in reading.songs:
+            reading.warnings.append(f"song {song_id} is listed again at position {position}")
+            continue
+        name = _text(told["name"], table.encoding, reading)
+        credit = _text(told["artist_names"], table.encoding, reading)
+        reading.songs[song_id] = (
+            (
+                song_id,
+                name,
+                credit,
+                song_id,  # recording_id: no ISRC is told
+                *(None,) * 7,
+                f"https://open.spotify.com/track/{song_id}",
+                # Of less detail than any whole text, so that it replaces none, however new it is.
+                "csv" if name and credit else "incomplete",
+                observed,
+            ),
+        )
+    reading.depth = max(by_position)
+    reading.gaps = reading.depth - len(by_position)
+    _warn(reading, table, by_position.keys(), without_streams)
+    return reading
+
+
+def _decode(body: bytes) -> tuple[str, Encoding]:
+    """The file's text. All bytes are Latin-1 characters, so the last of these always succeeds."""
+    try:
+        return body.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    try:
+        return body.decode("cp1252"), "cp1252"
+    except UnicodeDecodeError:
+        return body.decode("latin-1"), "latin-1"
+
+
+def _places(header: Sequence[str]) -> dict[str, int] | None:
+    """Where in a row each column is that we know; None if this is not the header of a chart of songs."""
+    known = [(_COLUMNS[name.strip()], place) for place, name in enumerate(header) if name.strip() in _COLUMNS]
+    places = dict(known)
+    return places if len(places) == len(known) and places.keys() >= _REQUIRED else None
+
+
+def _by_position(table: CsvTable, places: dict[str, int]) -> dict[int, tuple[str, ...]]:
+    by_position: dict[int, tuple[str, ...]] = {}
+    for number, row in enumerate(table.rows, 1):
+        if len(row) != len(table.header):
+            raise InvalidDocument(f"row {number} has {len(row)} fields, but the header names {len(table.header)}")
+        text = row[places["position"]].strip()
+        position = int(text) if _WHOLE_NUMBER.fullmatch(text) else 0
+        if not 0 < position <= _LARGEST_INT:
+            raise InvalidDocument(f"row {number}: {text[:_SHOWN]!r} is no position")
+        if position in by_position:
+            raise InvalidDocument(f"position {position} is given twice")
+        by_position[position] = row
+    if not by_position:
+        raise InvalidDocument("holds a header without rows: an empty chart is never imported")
+    return by_position
+
+
+def _song_id(link: str, position: int) -> str:
+    found = _SONG.fullmatch(link.strip())
+    if not found:
+        raise InvalidDocument(f"position {position}: {link[:_SHOWN]!r} is no link to a song")
+    return checked_id(found[1], "song", position)
+
+
+def _figure(told: dict[str, str], column: str, position: int, *, largest: int = _LARGEST_INT) -> int | None:
+    """A figure of Spotify's, which begins at 1; None where it is not told or, as -1 or 0, not filled."""
+    text = told.get(column, "").strip()
+    if not text:
+        return None
+    if not _WHOLE_NUMBER.fullmatch(text) or (value := int(text)) > largest:
+        raise InvalidDocument(f"position {position}: {column}: {text[:_SHOWN]!r} is no whole number, or too large")
+    return value if value > 0 else None
+
+
+def _text(text: str, encoding: Encoding, reading: Reading) -> str | None:
+    """A text verbatim; None if it is empty, or if what the file went through destroyed some of it."""
+    if "\ufffd" in text or (encoding != "utf-8" and (not text.isascii() or _SUBSTITUTED.search(text))):
+        reading.damaged_texts += 1
+        return None
+    return text or None
+
+
+def _warn(reading: Reading, table: CsvTable, held: Collection[int], without_streams: int) -> None:
+    if reading.gaps:
+        missing = (position for position in range(1, reading.depth) if position not in held)
+        named = ", ".join(map(str, islice(missing, _MISSING_NAMED)))
+        reading.warnings.append(f"no row for position {named}{' ...' if reading.gaps > _MISSING_NAMED else ''}")
+    if without_streams:
+        reading.warnings.append(f"streams of {without_streams} positions are not above 0")
+    if reading.damaged_texts:
+        how = "has replacement characters" if table.encoding == "utf-8" else f"is not UTF-8 (read as {table.encoding})"
+        reading.warnings.append(f"the file {how}: {reading.damaged_texts} texts are damaged and left out")
+
+
+def _shown(cells: Sequence[str]) -> str:
+    """The beginning of a row, fit for a line of a message."""
+    line = next(iter(",".join(cells).splitlines()), "")
+    return repr(line if len(line) <= _SHOWN else line[:_SHOWN] + "...")
