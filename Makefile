@@ -59,7 +59,7 @@ down: setup ## Stop the local stage
 lint: setup ## Style, types and the direction of imports
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy app.py stacks lambdas cli local tests benchmarks
+	$(BIN)/mypy app.py stacks lambdas cli local tests docs benchmarks .github/scripts
 	$(BIN)/lint-imports --no-cache
 
 test: lint ## Everything: lint, then all tests with the emulator
@@ -69,9 +69,8 @@ bench: setup ## Measure the transform against json + pandas + CSV
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt
 	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks.transform
 
-docs: setup ## Write docs/data-model.md and docs/configuration.md anew from the code
-	@PYTHONPATH=. $(BIN)/python -m docs.data_model
-	PYTHONPATH=. $(BIN)/python -m docs.configuration
+docs: setup ## Write the pages of docs/ that follow from the code and the templates anew
+	@for page in data_model configuration cost; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done
 
 lock: setup ## Write the requirements files anew from their .in files
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$$1.in" -o "$$1.txt"; }

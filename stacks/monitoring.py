@@ -41,6 +41,9 @@ LONGEST_WAIT = Duration.minutes(30)
 TIMEOUT_SHARE = 0.8
 """Of a function's timeout: a load that takes more may soon not fit."""
 _HALF, _WHOLE, _ROW = 12, 24, 6
+_ALARMS_IN_A_WIDGET = 100
+"""The most that CloudWatch takes:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html."""
 
 
 @dataclass(frozen=True)
@@ -273,9 +276,15 @@ class MonitoringStack(Stack):
         dashboard = cloudwatch.Dashboard(
             self, "Dashboard", dashboard_name=self._prefix, default_interval=Duration.days(14)
         )
-        status = cloudwatch.AlarmStatusWidget(
-            title="Alarms", alarms=self.alarms, width=_HALF if self._charts else _WHOLE, height=_ROW
-        )
+        status, *more = [
+            cloudwatch.AlarmStatusWidget(
+                title="More alarms" if first else "Alarms",
+                alarms=self.alarms[first : first + _ALARMS_IN_A_WIDGET],
+                width=_HALF if self._charts and not first else _WHOLE,
+                height=_ROW,
+            )
+            for first in range(0, len(self.alarms), _ALARMS_IN_A_WIDGET)
+        ]
         if self._charts:
             ages = [
                 self._measured(
@@ -294,6 +303,8 @@ class MonitoringStack(Stack):
             )
         else:
             dashboard.add_widgets(status)
+        if more:
+            dashboard.add_widgets(*more)
         loaded = [
             self._measured(metric, statistic="Sum", period=_DAY)
             for metric in (CHART_ENTRIES, NEW_SONGS, DOCUMENTS_LOADED, QUARANTINED_DOCUMENTS)

@@ -330,3 +330,12 @@ def test_every_saved_query_lies_in_the_stages_folder_and_asks_the_logs_of_its_fu
             assert len(groups) == len(query.functions)
             for function, group in zip(query.functions, groups, strict=True):
                 assert f"{function.capitalize()}Logs" in group
+
+
+def test_the_dashboard_of_a_stage_of_very_many_charts_shows_all_alarms_a_hundred_at_a_time(tmp_path: Path) -> None:
+    charts = [{"playlist": f"{n:022}", "chart": f"chart-{n}"} for n in range(1, 96)]
+    made = synthesize(tmp_path, load_stages({"dev": {"charts": charts}}))
+    template = made.templates["dev", "monitoring"]
+    shown = [len(widget["properties"].get("alarms", [])) for widget in widgets(template)]
+    assert max(shown) <= 100
+    assert sum(shown) == len(resources(template, "AWS::CloudWatch::Alarm")) == 103
