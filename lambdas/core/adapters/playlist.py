@@ -31,7 +31,7 @@ from lambdas.core.sources import Budget, PolledChart
 
 PAGE_SIZE: Final = 50
 """The most entries that `/items` gives at once (https://developer.spotify.com/documentation/web-api/reference/get-playlists-items)."""
-_IMPORT: Final = "`etl import` an answer of the Web API that was saved elsewhere"
+_IMPORT: Final = "`etl import` the CSV file that charts.spotify.com gives to download"
 
 
 class _Entry(msgspec.Struct):
