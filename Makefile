@@ -21,13 +21,14 @@ help: ## Show these commands
 setup: .venv/ready ## Install everything into .venv and node_modules (once)
 
 .venv/ready: requirements.txt requirements-uv.txt package.json package-lock.json Makefile
-	@if [ -z "$(PYTHON)" ]; then
-		echo "make: needs Python 3.11 or later, found none: install one, or name it: make PYTHON=/path/to/python3.12 demo" >&2
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+		echo "make: needs Python 3.11 or later, found $$("$(PYTHON)" --version 2>/dev/null || echo none): install one," \
+			"or name it: make PYTHON=/path/to/python3.12 demo" >&2
 		exit 1
 	fi
 	started=$$SECONDS
-	echo "==> Python environment in .venv ($$($(PYTHON) --version), about 290 MB to download, 1.3 GB on disk)"
-	$(PYTHON) -m venv .venv || { echo "make: cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	echo "==> Python environment in .venv ($$("$(PYTHON)" --version), about 290 MB to download, 1.3 GB on disk)"
+	"$(PYTHON)" -m venv .venv || { echo "make: cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.txt
 	echo "==> AWS CDK command line in node_modules ($$(( SECONDS - started )) s so far)"
