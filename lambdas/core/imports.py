@@ -88,7 +88,7 @@ def read_import(
 ) -> Import:
     """The raw document that a file gives. `name` is the file's own, which may tell chart and date.
 
-    `chart` and `chart_date` say what the file does not; `partial` lets one page of a longer playlist in. Raises
+    `chart` and `chart_date` win over what the file says; `partial` lets one page of a longer playlist in. Raises
     InvalidDocument or a subclass (NotAChart, PartialChart, UnnamedChart, UndatedChart), InvalidChart for a bad name;
     each message says what is wrong and, where the user can mend it, how.
     """

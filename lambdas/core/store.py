@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from lambdas.core.errors import InvalidKey
+from lambdas.core.keys import RawKey, parse_raw_key
+
 
 @dataclass(frozen=True)
 class StoredObject:
@@ -36,3 +39,15 @@ class ObjectStore(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys under a prefix, in order."""
         ...
+
+
+def raw_documents(store: ObjectStore, prefix: str) -> Iterator[tuple[str, RawKey]]:
+    """The raw documents under a prefix, in order of their keys: each key, and what it tells.
+
+    Other people's objects, which are none of ours to judge, are passed over.
+    """
+    for key in store.keys(prefix):
+        try:
+            yield key, parse_raw_key(key)
+        except InvalidKey:
+            continue

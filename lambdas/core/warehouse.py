@@ -21,14 +21,13 @@ from arro3.core import RecordBatch
 from lambdas.core import documents, parquet
 from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
 from lambdas.core.documents import MAX_STORED_BYTES, DocumentHeader, Rank
-from lambdas.core.errors import InvalidDocument, PipelineError, WriteConflict
+from lambdas.core.errors import InvalidDocument, WriteConflict
 from lambdas.core.keys import (
     RawKey,
     chart_prefix,
     chart_year_key,
     day_prefix,
     dimension_key,
-    parse_raw_key,
     quarantine_key,
 )
 from lambdas.core.merge import better, replace_days, upsert
@@ -36,7 +35,7 @@ from lambdas.core.providers import read_document
 from lambdas.core.reading import Reading
 from lambdas.core.rows import Group, Row, days, milliseconds
 from lambdas.core.schema import CHART_ENTRIES, DIMENSIONS, SCHEMA_VERSION, SNAPSHOTS, SONGS, Table
-from lambdas.core.store import ObjectStore, StoredObject
+from lambdas.core.store import ObjectStore, StoredObject, raw_documents
 
 MAX_ATTEMPTS = 10
 _FIRST_WAIT_SECONDS = 0.05
@@ -142,13 +141,8 @@ class Warehouse:
             prefixes = [f"{chart_prefix(chart)}date={year}-"]
         else:
             prefixes = [day_prefix(chart, day) for day in wanted]
-        listed = []
-        for prefix in prefixes:
-            for key in self.raw.keys(prefix):
-                parts = _parts_of(key)
-                if parts is not None and parts.chart_date in wanted:
-                    listed.append((key, parts))
-        return listed
+        listed = (pair for prefix in prefixes for pair in raw_documents(self.raw, prefix))
+        return [(key, parts) for key, parts in listed if parts.chart_date in wanted]
 
     def _read(self, key: str, digest: str, report: LoadReport) -> _Read | None:
         """The document under `key`; None if it is gone, or cannot be used (then it is quarantined)."""
@@ -223,14 +217,6 @@ class Warehouse:
 
 def _decoded(table: Table, key: str, held: StoredObject | None) -> RecordBatch | None:
     return None if held is None else parquet.decode(table, held.body, name=key)
-
-
-def _parts_of(key: str) -> RawKey | None:
-    """What a raw document's key tells; None for other people's objects, which are none of ours to judge."""
-    try:
-        return parse_raw_key(key)
-    except PipelineError:
-        return None
 
 
 def _winner(read: Sequence[_Read]) -> _Read:

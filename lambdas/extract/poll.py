@@ -10,10 +10,10 @@ import msgspec
 
 from lambdas.core.charts import parse_chart, parse_playlist_id, step
 from lambdas.core.documents import MAX_STORED_BYTES, RawDocument, decode, encode
-from lambdas.core.errors import ConfigurationError, InvalidDocument, InvalidKey, RateLimited
-from lambdas.core.keys import RawKey, chart_prefix, day_prefix, parse_raw_key
+from lambdas.core.errors import ConfigurationError, InvalidDocument, RateLimited
+from lambdas.core.keys import chart_prefix, day_prefix, parse_raw_key
 from lambdas.core.sources import Budget, ChartSource, PolledChart
-from lambdas.core.store import ObjectStore
+from lambdas.core.store import ObjectStore, raw_documents
 
 Outcome: TypeAlias = Literal["stored", "held", "rate_limited"]
 
@@ -105,10 +105,9 @@ def newest_held(chart: str, *, store: ObjectStore, now: datetime) -> date | None
     # Nearly always one listing: of all there is only while this year has brought nothing yet.
     for prefix in (f"{chart_prefix(chart)}date={today.year}-", chart_prefix(chart)):
         by_date: dict[date, list[str]] = {}
-        for key in store.keys(prefix):
-            chart_date = _chart_date(key)
-            if chart_date is not None and chart_date <= today:
-                by_date.setdefault(chart_date, []).append(key)
+        for key, parts in raw_documents(store, prefix):
+            if parts.chart_date <= today:
+                by_date.setdefault(parts.chart_date, []).append(key)
         for chart_date in sorted(by_date, reverse=True):
             documents = [document for key in by_date[chart_date] if (document := _read(store, key))]
             if any(document.withdrawal for document in documents):
@@ -133,7 +132,8 @@ def _held_on(store: ObjectStore, chart: PolledChart, chart_date: date) -> str | 
     Documents of other providers, such as an imported file, do not count: which of them wins is for the transform. Nor
     does one page of the chart that someone imported, nor a damaged document.
     """
-    keys = [key for key in store.keys(day_prefix(chart.chart, chart_date)) if _provider(key) == chart.provider]
+    listed = raw_documents(store, day_prefix(chart.chart, chart_date))
+    keys = [key for key, parts in listed if parts.provider == chart.provider]
     return next((key for key in sorted(keys, reverse=True) if _is_whole(store, key)), None)
 
 
@@ -149,23 +149,6 @@ def _read(store: ObjectStore, key: str) -> RawDocument | None:
         return None if stored is None else decode(stored.body, key=key, model=RawDocument)
     except InvalidDocument:
         return None  # the transform has it on record in quarantine
-
-
-def _provider(key: str) -> str | None:
-    parsed = _parsed(key)
-    return None if parsed is None else parsed.provider
-
-
-def _chart_date(key: str) -> date | None:
-    parsed = _parsed(key)
-    return None if parsed is None else parsed.chart_date
-
-
-def _parsed(key: str) -> RawKey | None:
-    try:
-        return parse_raw_key(key)
-    except InvalidKey:
-        return None  # something else that was put there: it holds no date
 
 
 def _held(chart: PolledChart, key: str, budget: Budget) -> PollResult:

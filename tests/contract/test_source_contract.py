@@ -37,37 +37,10 @@ from lambdas.core.sources import Budget, ChartSource, PolledChart
 from local.spotify.api import CLIENT_ID, CLIENT_SECRET
 from local.spotify.faults import Fault, FaultKind
 from local.spotify.server import SpotifyStandIn
+from tests.polls import DAILY, WEEKLY, Clock
 
 TODAY = date(2026, 3, 6)  # a Friday
 NOW = datetime(2026, 3, 6, 9, 30, tzinfo=UTC)
-DAILY = PolledChart(
-    chart="regional-global-daily",
-    period="daily",
-    provider="playlist",
-    playlist_id="37i9dQZEVXbMDoHDwVN2tF",
-    dated_by="added_at",
-    date_offset_days=-1,
-)
-WEEKLY = PolledChart(
-    chart="regional-global-weekly",
-    period="weekly",
-    provider="playlist",
-    playlist_id="37i9dQZEVXbNG2KDcFcKOF",
-    dated_by="added_at",
-    date_offset_days=-1,
-)
-
-
-@dataclass
-class Clock:
-    """A run's time, which only passes by waiting."""
-
-    left: float = 60.0
-    waits: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.left -= seconds
 
 
 SourceFactory: TypeAlias = Callable[[SpotifyStandIn, Clock, str], ChartSource]

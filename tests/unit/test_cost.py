@@ -42,23 +42,7 @@ from stacks.settings import settings_of
 from tests.documents import DAY, document, track
 from tests.fakes import MemoryStore
 from tests.payloads import REPOSITORY
-
-DAILY = PolledChart(
-    chart="regional-global-daily",
-    period="daily",
-    provider="playlist",
-    playlist_id="37i9dQZEVXbMDoHDwVN2tF",
-    dated_by="added_at",
-    date_offset_days=-1,
-)
-WEEKLY = PolledChart(
-    chart="regional-global-weekly",
-    period="weekly",
-    provider="playlist",
-    playlist_id="37i9dQZEVXbNG2KDcFcKOF",
-    dated_by="added_at",
-    date_offset_days=-1,
-)
+from tests.polls import DAILY, WEEKLY
 
 
 class CountedStore(MemoryStore):

@@ -34,18 +34,12 @@ from lambdas.core.errors import (
 )
 from lambdas.core.sources import Budget, PolledChart
 from tests.documents import entry, page, track
+from tests.polls import DAILY as CHART
+from tests.polls import Clock
 
 TOKEN = "/api/token"
 NOW = datetime(2026, 3, 6, 9, 30, 12, 345678, tzinfo=UTC)
 SECRET = "s3cret-of-the-app"
-CHART = PolledChart(
-    chart="regional-global-daily",
-    period="daily",
-    provider="playlist",
-    playlist_id="37i9dQZEVXbMDoHDwVN2tF",
-    dated_by="added_at",
-    date_offset_days=-1,
-)
 OWN = msgspec.structs.replace(
     CHART, chart="road-trip", playlist_id="1aB2cD3eF4gH5iJ6kL7mN8", dated_by="observation", date_offset_days=0
 )
@@ -128,18 +122,6 @@ class ScriptedSpotify:
         return [request for request in self.requests if request.path != TOKEN]
 
 
-@dataclass
-class Clock:
-    """A run's time, which only passes by waiting."""
-
-    left: float = 100.0
-    waits: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.left -= seconds
-
-
 @pytest.fixture
 def spotify() -> Iterator[ScriptedSpotify]:
     server = ScriptedSpotify()
@@ -149,7 +131,7 @@ def spotify() -> Iterator[ScriptedSpotify]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(left=100.0)
 
 
 @dataclass
