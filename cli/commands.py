@@ -82,6 +82,14 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
     _add_timeout(parser)
 
 
+def _withdraw_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("chart", metavar="CHART", help="the chart's name, as `etl charts` shows it")
+    parser.add_argument("dates", nargs="+", type=_day, metavar="YYYY-MM-DD", help="a chart date: the last day counted")
+    parser.add_argument("--reason", metavar="TEXT", help="why, kept in the table snapshots")
+    parser.add_argument("--undo", action="store_true", help="lift a withdrawal: the day is what its documents say")
+    _add_timeout(parser)
+
+
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "statement",
@@ -157,6 +165,20 @@ COMMANDS: tuple[Command, ...] = (
         ),
         entry="cli.querying:query_command",
         add_arguments=_query_arguments,
+    ),
+    Command(
+        name="withdraw",
+        group="use",
+        summary="take a chart date out of the tables, or bring it back",
+        description="Say of chart dates that they hold no chart, whatever their documents say, now or later: for a "
+        "file imported under a wrong name, or a chart that Spotify itself took back. The documents stay, and --undo "
+        "lifts the withdrawal. Exit code 1 if the tables do not show it in time.",
+        examples=(
+            'etl withdraw regional-global-daily 2025-12-01 --reason "a file of another country"',
+            "etl withdraw regional-global-daily 2025-12-01 --undo",
+        ),
+        entry="cli.withdrawing:withdraw_command",
+        add_arguments=_withdraw_arguments,
     ),
     Command(
         name="charts",

@@ -115,8 +115,14 @@ def document(
     withdrawal: bool = False,
 ) -> RawDocument:
     """A raw document of the answers given, or of one page of `songs`."""
+    if withdrawal:
+        provider = "operator"
     if answers is None:
-        answers = [] if withdrawal else [page([entry(song) for song in songs or [track()]])]
+        answers = (
+            [{"reason": "a mistake"}]
+            if provider == "operator"
+            else [page([entry(song) for song in songs or [track()]])]
+        )
     return RawDocument(
         format_version=FORMAT_VERSION,
         chart=chart,

@@ -9,9 +9,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,7 +27,8 @@ UNREADABLE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for what is no JSON, for bytes that are no UTF-8, and for brackets nested past all reason."""
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 
-Provider: TypeAlias = Literal["playlist", "charts_csv", "public_charts"]
+Provider: TypeAlias = Literal["playlist", "charts_csv", "public_charts", "operator"]
+"""Where a document came from. The `operator` is who runs the stage, and tells of a day that its chart is withdrawn."""
 
 Rank: TypeAlias = tuple[bool, bool, bool, datetime, str]
 
@@ -36,8 +38,8 @@ _DIGEST_LENGTH = 16
 class DocumentHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every raw document tells, whatever its provider answered.
 
-    `partial` says that the document holds less than the whole chart. `withdrawal` makes it a tombstone: the day it
-    is for holds no chart, whatever other documents say.
+    `partial` says that the document holds less than the whole chart. `withdrawal` is the operator's word on a day:
+    true, and it holds no chart, whatever other documents say; false, and an earlier withdrawal is lifted.
     """
 
     format_version: int
@@ -52,12 +54,17 @@ class DocumentHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     origin: str
 
     def rank(self, digest: str) -> Rank:
-        """Orders the documents of a day: the greatest is the day's winner. `digest` is the one in the document's key.
+        """Orders the documents of a day, as `winner` picks from them. `digest` is the one in the document's key.
 
-        A withdrawal beats all; a complete document beats a partial one; the official file beats other providers;
+        The operator's word beats all; a complete document beats a partial one; the official file beats other providers;
         then the newer observation; then, so that the answer never depends on the order of arrival, the digest.
         """
-        return (self.withdrawal, not self.partial, self.provider == "charts_csv", self.observed_at, digest)
+        return (self.by_operator, not self.partial, self.provider == "charts_csv", self.observed_at, digest)
+
+    @property
+    def by_operator(self) -> bool:
+        """Whether it holds the operator's word, and no chart."""
+        return self.provider == "operator"
 
 
 class RawDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +97,47 @@ class RawDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fiel
                 digest=self.digest,
             )
         )
+
+
+class OperatorWord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the operator withdraws a day, or lifts that."""
+
+    reason: str | None = None
+
+
+class OperatorDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A raw document that holds the operator's word."""
+
+    answers: tuple[OperatorWord, ...]
+
+
+class Candidate(Protocol):
+    """A document of a day, with its rank among the others."""
+
+    @property
+    def document(self) -> DocumentHeader: ...
+
+    @property
+    def rank(self) -> Rank: ...
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+def winner(day: Collection[C]) -> C:
+    """The document that says what a day holds: the one of the greatest rank.
+
+    Where the operator's newest word lifts a withdrawal, it is the greatest of the documents that hold a chart, if there
+    are any. Raises ValueError for a day without documents.
+    """
+    best = max(day, key=_rank)
+    if best.document.by_operator and not best.document.withdrawal:
+        return max((item for item in day if not item.document.by_operator), key=_rank, default=best)
+    return best
+
+
+def _rank(item: Candidate) -> Rank:
+    return item.rank
 
 
 _encoder = msgspec.json.Encoder()
@@ -139,6 +187,8 @@ def decode(stored: bytes, *, key: str, model: type[D]) -> D:
         )
     if document.observed_at.tzinfo is None or document.received_at.tzinfo is None:
         raise InvalidDocument(f"{key}: observed_at and received_at need a time zone")
+    if document.withdrawal and not document.by_operator:
+        raise InvalidDocument(f"{key}: a withdrawal of provider {document.provider}: only the operator withdraws a day")
     told = (document.chart, document.chart_date, document.provider)
     if told != (parts.chart, parts.chart_date, parts.provider):
         raise InvalidDocument(

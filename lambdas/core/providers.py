@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from lambdas.core.charts_csv import ChartsCsvDocument, read_charts_csv
-from lambdas.core.documents import D, DocumentHeader, decode
+from lambdas.core.documents import D, DocumentHeader, OperatorDocument, decode
 from lambdas.core.errors import InvalidDocument
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.playlist import PlaylistDocument, read_playlist
@@ -16,7 +16,7 @@ ReadDocument: TypeAlias = tuple[DocumentHeader, Reading]
 
 
 def read_document(stored: bytes, *, key: str) -> ReadDocument:
-    """The document stored under `key`, whose provider the key tells, and its rows; a withdrawal has none.
+    """The document stored under `key`, whose provider the key tells, and its rows.
 
     Raises InvalidDocument (or a subclass) for what can never be used, a provider without a reader included.
     """
@@ -30,12 +30,17 @@ def read_document(stored: bytes, *, key: str) -> ReadDocument:
 def _reader(model: type[D], read: Callable[[D], Reading]) -> Callable[[bytes, str], ReadDocument]:
     def decode_and_read(stored: bytes, key: str) -> ReadDocument:
         document = decode(stored, key=key, model=model)
-        return document, Reading() if document.withdrawal else read(document)
+        return document, read(document)
 
     return decode_and_read
 
 
 _READERS: Mapping[str, Callable[[bytes, str], ReadDocument]] = {
     "playlist": _reader(PlaylistDocument, lambda document: read_playlist(document, document.pages)),
+    # The operator's word has no rows: its reason is what there is to say.
+    "operator": _reader(
+        OperatorDocument,
+        lambda document: Reading(warnings=[word.reason for word in document.answers if word.reason]),
+    ),
     "charts_csv": _reader(ChartsCsvDocument, lambda document: read_charts_csv(document, document.table)),
 }

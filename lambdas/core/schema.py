@@ -113,7 +113,7 @@ SNAPSHOTS = Table(
         Column("skipped_null", _I, "Places Spotify left empty (a track that was taken down)."),
         Column("skipped_local", _I, "Places held by a local file, which has no Spotify id."),
         Column("skipped_episode", _I, "Places held by a podcast episode."),
-        Column("verdict", _S, "published, partial (published, but one page only), superseded or withdrawn."),
+        Column("verdict", _S, "published, partial (published, but one page only), superseded, withdrawn, or restored."),
         Column("warnings", _S, "What looked odd, in words; null if nothing did."),
         Column("schema_version", _I, "Version of these tables when the document was read."),
     ),

@@ -20,7 +20,7 @@ from arro3.core import RecordBatch
 
 from lambdas.core import documents, parquet
 from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
-from lambdas.core.documents import MAX_STORED_BYTES, DocumentHeader, Rank
+from lambdas.core.documents import MAX_STORED_BYTES, DocumentHeader, Rank, winner
 from lambdas.core.errors import InvalidDocument, WriteConflict
 from lambdas.core.keys import (
     RawKey,
@@ -103,7 +103,7 @@ class Warehouse:
             if not read:
                 return report
             self._write_dimensions([item for items in read.values() for item in items], report)
-            entries = {days(day): _winner(items).reading.entries for day, items in read.items()}
+            entries = {days(day): winner(items).reading.entries for day, items in read.items()}
             snapshots = {days(day): _snapshot_rows(items) for day, items in read.items()}
             if self._write_days(CHART_ENTRIES, entries_key, held_entries, entries, report) and self._write_days(
                 SNAPSHOTS, snapshots_key, held_snapshots, snapshots, report
@@ -219,21 +219,11 @@ def _decoded(table: Table, key: str, held: StoredObject | None) -> RecordBatch |
     return None if held is None else parquet.decode(table, held.body, name=key)
 
 
-def _winner(read: Sequence[_Read]) -> _Read:
-    return max(read, key=lambda item: item.rank)
-
-
 def _snapshot_rows(read: Sequence[_Read]) -> list[Row]:
-    winner = _winner(read)
+    best = winner(read)
     rows: list[Row] = []
     for item in read:
         document, reading = item.document, item.reading
-        if item is not winner:
-            verdict = "superseded"
-        elif document.withdrawal:
-            verdict = "withdrawn"
-        else:
-            verdict = "partial" if document.partial else "published"
         rows.append(
             (
                 item.key,
@@ -249,12 +239,22 @@ def _snapshot_rows(read: Sequence[_Read]) -> list[Row]:
                 reading.skipped_null,
                 reading.skipped_local,
                 reading.skipped_episode,
-                verdict,
+                _verdict(document, wins=item is best),
                 "; ".join(reading.warnings) or None,
                 SCHEMA_VERSION,
             )
         )
     return rows
+
+
+def _verdict(document: DocumentHeader, *, wins: bool) -> str:
+    if document.by_operator and not document.withdrawal:
+        return "restored"
+    if not wins:
+        return "superseded"
+    if document.withdrawal:
+        return "withdrawn"
+    return "partial" if document.partial else "published"
 
 
 def group_by_chart_year(keys: Iterable[RawKey]) -> dict[ChartYear, set[date]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from lambdas.core.charts import parse_chart, parse_playlist_id, step
-from lambdas.core.documents import MAX_STORED_BYTES, RawDocument, decode, encode
+from lambdas.core.documents import MAX_STORED_BYTES, Rank, RawDocument, decode, encode, winner
 from lambdas.core.errors import ConfigurationError, InvalidDocument, RateLimited
 from lambdas.core.keys import chart_prefix, day_prefix, parse_raw_key
 from lambdas.core.sources import Budget, ChartSource, PolledChart
@@ -109,12 +110,26 @@ def newest_held(chart: str, *, store: ObjectStore, now: datetime) -> date | None
             if parts.chart_date <= today:
                 by_date.setdefault(parts.chart_date, []).append(key)
         for chart_date in sorted(by_date, reverse=True):
-            documents = [document for key in by_date[chart_date] if (document := _read(store, key))]
-            if any(document.withdrawal for document in documents):
-                continue
-            if not all(document.partial for document in documents):
+            day = [_Held(document, key) for key in by_date[chart_date] if (document := _read(store, key))]
+            if day and _holds_whole_chart(winner(day).document):
                 return chart_date
     return None
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A document of a day under its key."""
+
+    document: RawDocument
+    key: str
+
+    @property
+    def rank(self) -> Rank:
+        return self.document.rank(parse_raw_key(self.key).digest)
+
+
+def _holds_whole_chart(document: RawDocument) -> bool:
+    return not document.by_operator and not document.partial
 
 
 def _held_for_period(store: ObjectStore, chart: PolledChart, now: datetime) -> str | None:

@@ -34,7 +34,7 @@ songs = st.builds(
     credit=st.lists(st.sampled_from(["A", "B", "Ñandú"]), min_size=1, max_size=3, unique=True),
     release=st.sampled_from(["2019", "2019-05", "2019-05-03", "0000"]),
 )
-kinds = st.sampled_from(["whole", "whole", "whole", "partial", "withdrawal"])
+kinds = st.sampled_from(["whole", "whole", "partial"])
 charts = st.sampled_from(["regional-global-daily", "road-trip"])
 playlists = st.builds(
     lambda chart, chart_date, observed_at, kind, held: document(
@@ -42,7 +42,6 @@ playlists = st.builds(
         chart_date=chart_date,
         observed_at=observed_at,
         partial=kind == "partial",
-        withdrawal=kind == "withdrawal",
         songs=held,
     ),
     chart=charts,
@@ -63,13 +62,12 @@ rows = st.builds(
 )
 files = st.builds(
     lambda chart, chart_date, observed_at, kind, encoding, held: document(
-        [] if kind == "withdrawal" else [csv_answer(held, encoding=encoding)],
+        [csv_answer(held, encoding=encoding)],
         chart=chart,
         chart_date=chart_date,
         observed_at=observed_at,
         provider="charts_csv",
         partial=kind == "partial",
-        withdrawal=kind == "withdrawal",
     ),
     chart=charts,
     chart_date=st.sampled_from(DATES),
@@ -78,7 +76,16 @@ files = st.builds(
     encoding=st.sampled_from(["utf-8", "cp1252"]),
     held=st.lists(rows, min_size=1, max_size=4, unique_by=lambda row: row["rank"]),
 )
-raw_documents = playlists | files
+operators_words = st.builds(
+    lambda chart, chart_date, observed_at, withdrawal: document(
+        chart=chart, chart_date=chart_date, observed_at=observed_at, provider="operator", withdrawal=withdrawal
+    ),
+    chart=charts,
+    chart_date=st.sampled_from(DATES),
+    observed_at=st.sampled_from(MOMENTS),
+    withdrawal=st.booleans(),
+)
+raw_documents = playlists | playlists | files | files | operators_words
 some_documents = st.lists(raw_documents, min_size=1, max_size=8)
 
 
@@ -171,6 +178,8 @@ def songs_told(item: RawDocument) -> list[tuple[str, str]]:
     """Each song of a document, and how much is told of it. Of a song listed twice in a file, the upper row counts."""
     told: dict[str, str] = {}
     for answer in map(json.loads, map(bytes, item.answers)):
+        if item.provider == "operator":
+            continue
         if item.provider == "playlist":
             told |= dict.fromkeys((entry["item"]["id"] for entry in answer["items"]), "api")
             continue
@@ -194,10 +203,12 @@ def test_the_tables_say_what_the_winners_say(held: list[RawDocument]) -> None:
         days.setdefault((item.chart, item.chart_date), []).append(item)
     published = set()
     for (chart, chart_date), rivals in days.items():
-        best = sorted(
-            rivals, key=lambda r: (r.withdrawal, not r.partial, r.provider == "charts_csv", r.observed_at, r.key[-24:])
-        )[-1]
-        if not best.withdrawal:
+        words = sorted((r for r in rivals if r.provider == "operator"), key=lambda r: (r.observed_at, r.key[-24:]))
+        charts_told = [r for r in rivals if r.provider != "operator"]
+        if charts_told and not (words and words[-1].withdrawal):
+            best = sorted(
+                charts_told, key=lambda r: (not r.partial, r.provider == "charts_csv", r.observed_at, r.key[-24:])
+            )[-1]
             published.add((chart, chart_date, best.observed_at, best.provider))
     entries = read_table(tables, CHART_ENTRIES)
     assert {(row["chart"], row["chart_date"], row["observed_at"], row["provider"]) for row in entries} == published

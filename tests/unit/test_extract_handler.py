@@ -328,6 +328,8 @@ def test_a_date_that_was_withdrawn_is_not_held_whatever_else_is_there(zone: Zone
     zone.hold(document(chart_date=date(2026, 3, 4), withdrawal=True, observed_at=NOW - timedelta(hours=1)))
 
     assert newest(zone) == date(2026, 3, 3)
+    zone.hold(document(chart_date=date(2026, 3, 4), provider="operator", observed_at=NOW))
+    assert newest(zone) == date(2026, 3, 4)
 
 
 def test_one_listing_and_one_document_tell_it(zone: Zone) -> None:

@@ -452,13 +452,48 @@ def test_a_document_of_a_provider_without_a_reader_is_quarantined(bench: Bench) 
 
 
 def test_a_document_under_another_providers_key_is_quarantined(bench: Bench) -> None:
-    raw = document()
-    key = raw.key.replace("-playlist-", "-charts_csv-")
-    bench.raw.objects[key] = documents.encode(document(withdrawal=True))
+    raw = document([], provider="operator")
+    key = raw.key.replace("-operator-", "-charts_csv-")
+    bench.raw.objects[key] = documents.encode(raw)
     (report,) = bench.load_keys([key])
-    assert "(playlist), which its key does not name" in report.quarantined[key]
+    assert "(operator), which its key does not name" in report.quarantined[key]
 
 
-def test_a_withdrawn_official_file_leaves_no_entries(bench: Bench) -> None:
-    bench.load(official(csv_row(1)), document([], provider="charts_csv", withdrawal=True))
+def test_an_official_file_of_a_withdrawn_day_leaves_no_entries(bench: Bench) -> None:
+    bench.load(official(csv_row(1)), document(withdrawal=True))
     assert bench.names() == []
+
+
+def test_a_withdrawal_that_is_lifted_leaves_the_day_as_it_was(bench: Bench) -> None:
+    published, tombstone = document(), document(withdrawal=True, observed_at=OBSERVED + timedelta(days=1))
+    lifted = document(provider="operator", observed_at=OBSERVED + timedelta(days=2))
+    bench.load(published, tombstone, lifted)
+    assert bench.names() == [(1, "Honeymoon")]
+    assert bench.verdicts() == {published.key: "published", tombstone.key: "superseded", lifted.key: "restored"}
+
+
+def test_a_day_withdrawn_again_holds_no_entries(bench: Bench) -> None:
+    bench.load(
+        document(),
+        document(withdrawal=True),
+        document(provider="operator", observed_at=OBSERVED + timedelta(days=1)),
+        document(withdrawal=True, observed_at=OBSERVED + timedelta(days=2)),
+    )
+    assert bench.names() == []
+
+
+def test_the_operators_word_alone_makes_a_day_without_entries(bench: Bench) -> None:
+    lifted = document(provider="operator")
+    bench.load(lifted)
+    assert bench.names() == []
+    assert bench.verdicts() == {lifted.key: "restored"}
+
+
+def test_a_provider_cannot_withdraw_a_day(bench: Bench) -> None:
+    held, stray = (
+        document(),
+        msgspec.structs.replace(document(observed_at=OBSERVED + timedelta(days=1)), withdrawal=True),
+    )
+    (report,) = bench.load(held, stray)
+    assert "only the operator withdraws a day" in report.quarantined[stray.key]
+    assert bench.verdicts() == {held.key: "published"}

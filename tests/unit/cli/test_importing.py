@@ -20,9 +20,9 @@ from cli.waiting import Waiting
 from lambdas.core.documents import MAX_UNPACKED_BYTES
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.events import decode_event
-from lambdas.core.keys import parse_raw_key
 from lambdas.core.schema import CHART_ENTRIES
-from lambdas.core.warehouse import Warehouse, group_by_chart_year
+from lambdas.core.warehouse import Warehouse
+from tests.buckets import TransformedBuckets
 from tests.documents import csv_file, csv_row, entry, page, track
 from tests.fakes import MemoryStore
 from tests.tables import read_table
@@ -31,31 +31,18 @@ NOW = datetime(2026, 3, 7, tzinfo=UTC)
 CHART = Choices(chart="road-trip")
 
 
-class Buckets:
-    """The raw bucket and the warehouse; `transforms` says whether anything loads what is uploaded."""
+class Buckets(TransformedBuckets):
+    """Buckets to import into."""
 
     def __init__(self, *, transforms: bool = True) -> None:
-        self.raw = MemoryStore()
-        self.tables = MemoryStore()
-        self.now = 0.0
-        self.transforms = transforms
+        super().__init__(transforms=transforms)
         self.told_again: list[set[str]] = []
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        if self.transforms:
-            keys = [parse_raw_key(key) for key in self.raw.objects if key.startswith("raw/")]
-            for (chart, year), dates in group_by_chart_year(keys).items():
-                Warehouse(raw=self.raw, tables=self.tables).load(chart, year, dates)
-
     def run(self, files: list[Path], choices: Choices = CHART) -> int:
-        waiting = Waiting(
-            raw=self.raw, tables=self.tables, patience_seconds=30, clock=lambda: self.now, sleep=self.sleep
-        )
         return run_import(
             files,
             choices,
-            waiting=waiting,
+            waiting=self.waiting,
             status_command="etl status --stage local",
             tell_again=self.told_again.append,
         )
