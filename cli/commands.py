@@ -79,6 +79,11 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
         "--partial", action="store_true", help="take a file that holds only some pages of a longer playlist"
     )
     parser.add_argument("--dry-run", action="store_true", help="write nothing, say what would be done")
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="a line for each file, however many there are (else, of more than 40, only for those to look at)",
+    )
     _add_timeout(parser)
 
 

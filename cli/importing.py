@@ -30,6 +30,8 @@ SUFFIXES = (".json", ".json.gz", ".csv", ".csv.gz")
 _UPLOADS = 8
 """At once: an upload waits for S3, not for the processor."""
 _WIDEST_NAME = 48
+_EACH_ITS_LINE = 40
+"""Up to so many files, each has its line; of more, only those that a person has to look at."""
 _MESSAGES_AT_ONCE = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
 
@@ -46,6 +48,7 @@ class Choices:
     chart_date: date | None = None
     partial: bool = False
     dry_run: bool = False
+    verbose: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class FileOutcome:
     def key(self) -> str | None:
         """Key of the file's raw document."""
         return self.imported.document.key if self.imported else None
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether a person has to look at it: it is refused, or something in it is missing or damaged."""
+        return self.imported is None or bool(self.imported.reading.gaps or self.imported.reading.damaged_texts)
 
 
 @dataclass
@@ -80,6 +88,18 @@ class Tally:
         """How many documents are not alone on their chart date."""
         days = Counter((parts.chart, parts.chart_date) for parts in map(parse_raw_key, self.keys))
         return sum(number for number in days.values() if number > 1)
+
+    @property
+    def by_chart(self) -> list[str]:
+        """A line for each chart: how many documents, and of which dates."""
+        dates: dict[str, list[date]] = {}
+        for parts in map(parse_raw_key, self.keys):
+            dates.setdefault(parts.chart, []).append(parts.chart_date)
+        width = max(map(len, dates), default=0)
+        return [
+            f"{chart:<{width}}  {count(len(held), 'document')}  {min(held)} to {max(held)}"
+            for chart, held in sorted(dates.items())
+        ]
 
     def add(self, outcome: FileOutcome) -> None:
         """Count an outcome."""
@@ -199,6 +219,7 @@ def import_command(arguments: argparse.Namespace) -> int:
         chart_date=arguments.chart_date,
         partial=arguments.partial,
         dry_run=arguments.dry_run,
+        verbose=arguments.verbose,
     )
     if choices.chart is not None:
         parse_chart(choices.chart)
@@ -254,14 +275,17 @@ def run_import(
     tally = Tally(files=len(files))
     names = short_names(files)
     width = max(map(len, names.values()))
+    each = choices.verbose or len(files) <= _EACH_ITS_LINE
     try:
         with Progress("import") as progress:
             outcomes = import_files(files, choices, raw=waiting.raw, received_at=datetime.now(UTC))
             for outcome in outcomes:
                 tally.add(outcome)
-                progress.line(summary(outcome, choices, name=names[outcome.path], width=width))
-                done = tally.new + tally.held + tally.refused
-                progress.update(f"{done:,} of {count(len(files), 'file')}")
+                if each or outcome.is_odd:
+                    progress.line(summary(outcome, choices, name=names[outcome.path], width=width))
+                progress.advance(tally.new + tally.held + tally.refused, len(files), "file")
+            for line in [] if each else tally.by_chart:
+                progress.line(line)
             if shared := tally.sharing_a_date:
                 progress.line(
                     f"{count(shared, 'document')} share chart and date with others: a date shows one document, a "
@@ -275,7 +299,10 @@ def run_import(
                 progress.line(f"{count(len(unloaded), 'document')} held before, but not in the tables: loading again")
                 tell_again(unloaded)
             arrival = waiting.wait(
-                tally.keys, report=lambda here, total: progress.update(f"{here:,} of {total:,} documents in the tables")
+                tally.keys,
+                report=lambda here, total: progress.advance(
+                    here, total, "document in the tables", "documents in the tables"
+                ),
             )
             elapsed = progress.elapsed
     except KeyboardInterrupt:

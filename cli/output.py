@@ -21,6 +21,7 @@ _NARROWEST = 8
 _GAP = "  "
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAME_SECONDS = 0.1
+_PACE_AFTER_SECONDS = 1.0
 
 
 def say(text: str = "") -> None:
@@ -130,6 +131,7 @@ class Progress:
     def __init__(self, label: str) -> None:
         self._label = label
         self._state = ""
+        self._counted = ("", 0, 0.0)
         self._live = is_terminal(sys.stderr)
         self._start = time.monotonic()
         self._done = threading.Event()
@@ -141,9 +143,25 @@ class Progress:
         """Seconds since the work began."""
         return time.monotonic() - self._start
 
+    @property
+    def state(self) -> str:
+        """What the work has come to."""
+        return self._state
+
     def update(self, state: str) -> None:
         """Show what the work has come to."""
         self._state = state
+
+    def advance(self, done: int, total: int, singular: str, plural: str | None = None) -> None:
+        """Show how far a count has come, how fast, and how long the rest takes if it goes on so.
+
+        Another `singular` is another count, whose pace is reckoned from its first call on.
+        """
+        now = time.monotonic()
+        if singular != self._counted[0]:
+            self._counted = singular, done, now
+        _, first, began = self._counted
+        self._state = f"{done:,} of {count(total, singular, plural)}{pace(done - first, total - done, now - began)}"
 
     def line(self, text: str) -> None:
         """Print a line of the result above the progress line."""
@@ -177,6 +195,15 @@ class Progress:
             with self._writing:
                 sys.stderr.write(f"\r\033[K{text[: columns - 1]}")
                 sys.stderr.flush()
+
+
+def pace(done: int, left: int, elapsed: float) -> str:
+    """`, 110 a second, 35.0 s left`; nothing before there is a pace worth telling. `elapsed` is in seconds."""
+    if not done or not left or elapsed < _PACE_AFTER_SECONDS:
+        return ""
+    each = elapsed / done
+    told = f"{1 / each:,.0f} a second" if each < 1 else f"{each:,.0f} s each"
+    return f", {told}, {seconds(left * each)} left"
 
 
 @contextmanager

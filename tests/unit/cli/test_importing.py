@@ -126,6 +126,28 @@ def test_an_official_csv_is_loaded_by_its_name_alone_and_what_it_lacks_is_said(
     assert [row["position"] for row in read_table(buckets.tables, CHART_ENTRIES)] == [1, 3]
 
 
+def test_of_many_files_only_those_to_look_at_have_a_line_and_each_chart_has_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = []
+    for number in range(41):
+        rows = [csv_row(1, "A"), csv_row(3 if number == 7 else 2, "B")]
+        path = tmp_path / f"regional-{'us' if number % 2 else 'pk'}-daily-2025-12-{number // 2 + 1:02}.csv"
+        path.write_text(csv_file(rows), "utf-8")
+        files.append(path)
+    files.append(write(tmp_path / "song.json", track()))
+    assert Buckets().run(files, Choices()) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0].strip() for line in lines[:2]] == ["regional-us-daily-2025-12-04.csv", "song.json"]
+    assert lines[2:4] == [
+        "regional-pk-daily  21 documents  2025-12-01 to 2025-12-21",
+        "regional-us-daily  20 documents  2025-12-01 to 2025-12-20",
+    ]
+    assert len(lines) == 5
+    assert Buckets().run(files, Choices(verbose=True)) == 1
+    assert len(capsys.readouterr().out.splitlines()) == len(files) + 1
+
+
 def test_a_gzipped_file_is_the_same_document(top3: Path, tmp_path: Path) -> None:
     packed = tmp_path / "top3.json.gz"
     packed.write_bytes(gzip.compress(top3.read_bytes()))

@@ -46,6 +46,36 @@ def test_progress_is_silent_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) 
     assert stream.getvalue() == ""
 
 
+@pytest.mark.parametrize(
+    ("done", "left", "elapsed", "said"),
+    [
+        (0, 10, 5.0, ""),
+        (5, 10, 0.2, ""),
+        (10, 0, 5.0, ""),
+        (550, 1_100, 5.0, ", 110 a second, 10.0 s left"),
+        (2, 60, 6.0, ", 3 s each, 3 min 0 s left"),
+    ],
+)
+def test_a_pace_is_told_once_there_is_one_and_while_something_is_left(
+    done: int, left: int, elapsed: float, said: str
+) -> None:
+    assert output.pace(done, left, elapsed) == said
+
+
+def test_a_count_says_how_far_how_fast_and_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 0.0, 2.0, 3.0])
+    monkeypatch.setattr("cli.output.time.monotonic", lambda: next(now))
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("TERM", "dumb")
+    progress = output.Progress("import")
+    shown = []
+    for done, noun in ((0, "file"), (400, "file"), (3, "document")):
+        progress.advance(done, 1_000, noun)
+        shown.append(progress.state)
+    assert shown == ["0 of 1,000 files", "400 of 1,000 files, 200 a second, 3.0 s left", "3 of 1,000 documents"]
+
+
 def test_a_step_is_one_line_with_its_seconds_when_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
