@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 from cli.output import Progress, count, note, printable, say, seconds
 from cli.waiting import Arrival, Waiting
 from lambdas.core.charts import parse_chart
-from lambdas.core.documents import MAX_STORED_BYTES, MAX_UNPACKED_BYTES, encode
 from lambdas.core.errors import ConfigurationError, InvalidDocument, PipelineError
 from lambdas.core.events import encode_event
-from lambdas.core.imports import Import, read_import
+from lambdas.core.imports import MAX_FILE_BYTES, Import, read_import
 from lambdas.core.keys import parse_raw_key
 
 if TYPE_CHECKING:
@@ -138,8 +137,8 @@ def read_file(path: Path, choices: Choices, *, received_at: datetime) -> FileOut
     try:
         if path.exists() and not path.is_file():
             raise InvalidDocument("is no file")
-        if (size := path.stat().st_size) > MAX_UNPACKED_BYTES:
-            raise InvalidDocument(f"{size:,} bytes, over the {MAX_UNPACKED_BYTES:,} that are read")
+        if (size := path.stat().st_size) > MAX_FILE_BYTES:
+            raise InvalidDocument(f"{size:,} bytes, over the {MAX_FILE_BYTES:,} that are read")
         imported = read_import(
             path.read_bytes(),
             name=path.name,
@@ -159,10 +158,10 @@ def upload(outcome: FileOutcome, raw: ObjectStore, *, dry_run: bool) -> FileOutc
     """Put the document into the raw zone unless it is there; with `dry_run` only look whether it is."""
     if outcome.imported is None or outcome.key is None:
         return outcome
-    body = encode(outcome.imported.document)
-    if len(body) > MAX_STORED_BYTES:
-        reason = f"{len(body):,} bytes as a raw document, over the {MAX_STORED_BYTES:,} that are read"
-        return FileOutcome(outcome.path, refused=reason)
+    try:
+        body = outcome.imported.encode()
+    except InvalidDocument as error:
+        return FileOutcome(outcome.path, refused=str(error))
     is_new = outcome.key not in raw.keys(outcome.key) if dry_run else raw.put_new(outcome.key, body)
     return FileOutcome(outcome.path, imported=outcome.imported, is_new=is_new)
 

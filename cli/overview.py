@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from cli.output import count, print_table, say
 from cli.stage import PARTS, Stage, open_stage
 from lambdas.core.charts import Period, step
-from lambdas.core.keys import QUARANTINE_PREFIX
+from lambdas.core.keys import INBOX_PREFIX, QUARANTINE_PREFIX
 from lambdas.core.schema import TABLES
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ _SHOWN_GAPS = 2
 _QUEUES = (
     ("documents waiting for the transform function", "TransformQueueUrl"),
     ("dead letters of the transform function", "TransformDeadLettersUrl"),
+    ("files waiting for the import_chart function", "ImportChartQueueUrl"),
+    ("dead letters of the import_chart function", "ImportChartDeadLettersUrl"),
     ("dead letters of the extract function", "ExtractDeadLettersUrl"),
 )
 
@@ -171,6 +173,7 @@ def status_command(arguments: argparse.Namespace) -> int:
         say(f"stage {stage.name} is not deployed whole: {remedy}")
         return 1
     lines += _data(stage)
+    lines.append(("inbox", f"s3://{stage.output('storage', 'RawBucketName')}/{INBOX_PREFIX}"))
     lines += _queues(stage)
     lines.append(("quarantined", count(sum(1 for _ in stage.raw_store().keys(QUARANTINE_PREFIX)), "document")))
     lines.append(("Spotify credentials", _credentials(stage)))

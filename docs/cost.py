@@ -127,7 +127,8 @@ def _sensitivity() -> str:
     whole_months = model.METRICS_SENT.cost(held.metrics_by_poll + held.metrics_by_load, free_tier=False)
     crawl = model.CRAWLS.cost(model.DAYS * model.CRAWL_DPU_HOURS, free_tier=False)
     idle = model.IDLE_POLLER_REQUESTS
-    three = model.SQS_REQUESTS.cost(3 * idle, free_tier=True)
+    queues = 3 * held.lambda_polled_queues
+    three = model.SQS_REQUESTS.cost(queues * idle, free_tier=True)
     ten_times = replace(ALL_CHARTS, queries_a_day=10 * ALL_CHARTS.queries_a_day)
     return f"""## What moves it
 
@@ -139,9 +140,9 @@ they would cost {_dollars(whole_months)} at any number of polls.
 - Ten times the queries over all charts: {_dollars(listed(ten_times))}. A query of one chart bills Athena's least,
 {model.ATHENA_LEAST_BYTES // 10**6} MB: ${model.SCANS.cost(model.ATHENA_LEAST_BYTES / 10**12, free_tier=False):.5f}.
 - A crawl every day (`crawler_schedule`) adds {_dollars(crawl)} or more; queries need none.
-- Three stages in one account: Lambda's pollers of three idle queues make {3 * idle / 10**6:.2f} million requests, of
-which one million is free: {_dollars(three)}. A fourth dashboard costs {_dollars(model.SMALL_DASHBOARDS.dollars)}, and
-so does any of more than {model.FREE_DASHBOARD_METRICS} metrics.
+- Three stages in one account: Lambda's pollers of {queues} idle queues make {queues * idle / 10**6:.2f} million
+requests, of which one million is free: {_dollars(three)}. A fourth dashboard costs
+{_dollars(model.SMALL_DASHBOARDS.dollars)}, and so does any of more than {model.FREE_DASHBOARD_METRICS} metrics.
 """
 
 

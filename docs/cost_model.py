@@ -120,7 +120,6 @@ class Deployed:
     crawls_a_day: int
     extract_gib: float
     transform_gib: float
-    batch_size: int
 
 
 def read_stage(stage: str) -> Template:
@@ -147,7 +146,6 @@ def deployed(charts: int) -> Deployed:
     shown_by_chart = [metric for metric in shown if CHART in metric]
     assert len(by_chart) == len(shown_by_chart) == in_template
     more = charts - in_template
-    mappings = _of(stage, "AWS::Lambda::EventSourceMapping")
     memory = {held["Handler"].split(".")[1]: held["MemorySize"] / 1024 for held in _of(stage, "AWS::Lambda::Function")}
     return Deployed(
         charts=charts,
@@ -155,11 +153,10 @@ def deployed(charts: int) -> Deployed:
         dashboard_metrics=len(shown) + more,
         metrics_by_poll=sum(charts if metric.by_chart else 1 for metric in POLL_METRICS) if charts else 0,
         metrics_by_load=len(LOAD_METRICS),
-        lambda_polled_queues=len(mappings),
+        lambda_polled_queues=len(_of(stage, "AWS::Lambda::EventSourceMapping")),
         crawls_a_day=sum("Schedule" in crawler for crawler in _of(stage, "AWS::Glue::Crawler")),
         extract_gib=memory["extract"],
         transform_gib=memory["transform"],
-        batch_size=mappings[0]["BatchSize"],
     )
 
 

@@ -17,7 +17,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambdas.core.keys import QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
+from lambdas.core.keys import INBOX_PREFIX, INBOX_QUARANTINE_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
 from lambdas.core.schema import TABLES
 from lambdas.core.sources import PolledChart
 from stacks import grants
@@ -28,6 +28,10 @@ from stacks.constructs.queue import DeadLetters, QueueWithDeadLetters
 
 FUNCTION_TIMEOUT = Duration.seconds(120)
 BATCH_SIZE = 30
+IMPORT_BATCH_SIZE = 1
+"""A dropped file may be anything, up to what takes all memory or time: with one a batch, that harms no other."""
+IMPORT_CONCURRENCY = 2
+"""The least that an event source takes: a file is imported in well under a second."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,14 @@ class ComputeStack(Stack):
     extract is called by one schedule per polled chart. transform is called for every object that appears under `raw/`
     of the raw bucket: S3 -> EventBridge -> queue -> function, in batches; what fails comes again alone and reaches the
     dead letters after five receives. transform writes to the warehouse and to `quarantine/`, so it cannot call itself.
+    import_chart is called the same way for every object under `inbox/`, one at a time; it writes to `raw/`, which calls
+    transform, and to `quarantine/`, which calls nobody.
 
     `spotify_endpoint` replaces Spotify's addresses; None, for the real Spotify.
 
     Attributes: `extract`, `transform`, `extract_dead_letters` (polls that failed or could not be started),
-    `transform_queue`, `transform_dead_letters` (raw documents that were not loaded).
+    `transform_queue`, `transform_dead_letters` (raw documents that were not loaded), `import_chart`,
+    `import_chart_queue`, `import_chart_dead_letters` (dropped files that were neither imported nor put on record).
     """
 
     def __init__(
@@ -125,7 +132,51 @@ class ComputeStack(Stack):
             removal=removal,
             target=target,
         )
-        self._trigger(raw, batch_window=batch_window, concurrency=transform_concurrency)
+        self._trigger(
+            "RawDocumentCreated",
+            "TransformBatches",
+            description="A raw document has come in",
+            bucket=raw,
+            prefixes=[RAW_PREFIX],
+            queue=queue,
+            function=self.transform,
+            batch_size=BATCH_SIZE,
+            batch_window=batch_window,
+            concurrency=transform_concurrency,
+        )
+
+        queue = QueueWithDeadLetters(
+            self, "ImportChartQueue", visibility=Duration.seconds(6 * FUNCTION_TIMEOUT.to_seconds())
+        )
+        self.import_chart_queue: sqs.IQueue = queue.queue
+        self.import_chart_dead_letters: sqs.IQueue = queue.dead_letters
+        self.import_chart = PipelineFunction(
+            self,
+            "ImportChart",
+            package="import_chart",
+            description="Makes raw documents of dropped files",
+            environment={"STAGE": stage, "RAW_BUCKET": raw.bucket_name},
+            grants=self._import_chart_grants(raw),
+            timeout=FUNCTION_TIMEOUT,
+            # All that a new account's functions may have. A chart takes a few MiB and milliseconds, but 64 MB of the
+            # worst there is (a list of empty objects) was measured to take 2.8 GiB before it is refused, with a reason.
+            memory_mib=3008,
+            log_retention=log_retention,
+            removal=removal,
+            target=target,
+        )
+        self._trigger(
+            "FileDropped",
+            "ImportChartBatches",
+            description="A file was dropped into the inbox",
+            bucket=raw,
+            prefixes=[INBOX_PREFIX],
+            queue=queue,
+            function=self.import_chart,
+            batch_size=IMPORT_BATCH_SIZE,
+            batch_window=None,
+            concurrency=IMPORT_CONCURRENCY,
+        )
         self._acknowledge(raw, warehouse)
 
         CfnOutput(self, "ExtractFunctionName", value=self.extract.function.function_name)
@@ -133,6 +184,9 @@ class ComputeStack(Stack):
         CfnOutput(self, "ExtractDeadLettersUrl", value=self.extract_dead_letters.queue_url)
         CfnOutput(self, "TransformQueueUrl", value=self.transform_queue.queue_url)
         CfnOutput(self, "TransformDeadLettersUrl", value=self.transform_dead_letters.queue_url)
+        CfnOutput(self, "ImportChartFunctionName", value=self.import_chart.function.function_name)
+        CfnOutput(self, "ImportChartQueueUrl", value=self.import_chart_queue.queue_url)
+        CfnOutput(self, "ImportChartDeadLettersUrl", value=self.import_chart_dead_letters.queue_url)
         CfnOutput(self, "CredentialsParameterName", value=credentials_parameter)
 
     def _extract_grants(self, raw: s3.IBucket, credentials_parameter: str) -> list[iam.PolicyStatement]:
@@ -172,12 +226,20 @@ class ComputeStack(Stack):
                 prefixes=[table_prefix(table) for table in TABLES],
             ),
             grants.on_missing_keys("TellNewTableObjects", bucket=warehouse),
-            iam.PolicyStatement(
-                sid="ConsumeQueue",
-                # What Lambda's poller needs: AWSLambdaSQSQueueExecutionRole, less the logs.
-                actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
-                resources=[self.transform_queue.queue_arn],
+            grants.on_consuming("ConsumeQueue", queue=self.transform_queue),
+        ]
+
+    def _import_chart_grants(self, raw: s3.IBucket) -> list[iam.PolicyStatement]:
+        return [
+            grants.on_objects("ReadDroppedFiles", actions=["s3:GetObject"], bucket=raw, prefixes=[INBOX_PREFIX]),
+            grants.on_missing_keys("TellFilesThatAreGone", bucket=raw),
+            # If-None-Match needs no right to read.
+            grants.on_objects("KeepRawDocuments", actions=["s3:PutObject"], bucket=raw, prefixes=[RAW_PREFIX]),
+            # Another file may be dropped in a bad one's place: then the record is read, and renewed.
+            grants.on_objects(
+                "Quarantine", actions=["s3:GetObject", "s3:PutObject"], bucket=raw, prefixes=[INBOX_QUARANTINE_PREFIX]
             ),
+            grants.on_consuming("ConsumeQueue", queue=self.import_chart_queue),
         ]
 
     def _schedule(self, polls: Sequence[Poll], *, stage: str) -> None:
@@ -232,26 +294,43 @@ class ComputeStack(Stack):
             # A schedule may fire as soon as it is there: not before its role may call.
             schedule.node.add_dependency(role)
 
-    def _trigger(self, raw: s3.IBucket, *, batch_window: Duration, concurrency: int) -> None:
+    def _trigger(
+        self,
+        rule_id: str,
+        mapping_id: str,
+        *,
+        description: str,
+        bucket: s3.IBucket,
+        prefixes: Sequence[str],
+        queue: QueueWithDeadLetters,
+        function: PipelineFunction,
+        batch_size: int,
+        batch_window: Duration | None,
+        concurrency: int,
+    ) -> None:
+        """Call a function for every object that appears in a bucket under one of the prefixes."""
         events.Rule(
             self,
-            "RawDocumentCreated",
-            description="A raw document has come in",
+            rule_id,
+            description=description,
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
-                detail={"bucket": {"name": [raw.bucket_name]}, "object": {"key": [{"prefix": RAW_PREFIX}]}},
+                detail={
+                    "bucket": {"name": [bucket.bucket_name]},
+                    "object": {"key": [{"prefix": prefix} for prefix in prefixes]},
+                },
             ),
             # Both end in the same dead letters, as the same event: what EventBridge could not deliver, and what the
             # function failed at. Putting either back into the queue is the same repair.
-            targets=[targets.SqsQueue(self.transform_queue, dead_letter_queue=self.transform_dead_letters)],
+            targets=[targets.SqsQueue(queue.queue, dead_letter_queue=queue.dead_letters)],
         )
         mapping = lambda_.EventSourceMapping(
             self,
-            "TransformBatches",
-            target=self.transform.function,
-            event_source_arn=self.transform_queue.queue_arn,
-            batch_size=BATCH_SIZE,
+            mapping_id,
+            target=function.function,
+            event_source_arn=queue.queue.queue_arn,
+            batch_size=batch_size,
             max_batching_window=batch_window,
             max_concurrency=concurrency,
             report_batch_item_failures=True,
@@ -267,7 +346,10 @@ class ComputeStack(Stack):
         acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=raw, prefixes=[RAW_PREFIX, QUARANTINE_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=warehouse, prefixes=tables)
-        for queue in (self.extract_dead_letters, self.transform_dead_letters):
+        acknowledge_prefixes(
+            self.import_chart.role, bucket=raw, prefixes=[INBOX_PREFIX, RAW_PREFIX, INBOX_QUARANTINE_PREFIX]
+        )
+        for queue in (self.extract_dead_letters, self.transform_dead_letters, self.import_chart_dead_letters):
             acknowledge(
                 queue,
                 "Serverless-SQSRedrivePolicy",

@@ -1,4 +1,4 @@
-"""What the functions may do with S3: single actions on named prefixes, written out.
+"""What the functions may do with S3 and their queues: single actions on named prefixes, written out.
 
 CDK's own `grant_read` gives `s3:GetObject*` and `s3:List*`, which is more than any function here needs.
 """
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 
 
 def on_objects(sid: str, *, actions: Sequence[str], bucket: s3.IBucket, prefixes: Sequence[str]) -> iam.PolicyStatement:
@@ -35,3 +36,12 @@ def on_missing_keys(sid: str, *, bucket: s3.IBucket) -> iam.PolicyStatement:
     request has no prefix: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html.
     """
     return iam.PolicyStatement(sid=sid, actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
+
+
+def on_consuming(sid: str, *, queue: sqs.IQueue) -> iam.PolicyStatement:
+    """What Lambda's poller needs of a queue: AWSLambdaSQSQueueExecutionRole, less the logs."""
+    return iam.PolicyStatement(
+        sid=sid,
+        actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+        resources=[queue.queue_arn],
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Function: TypeAlias = Literal["extract", "transform"]
+Function: TypeAlias = Literal["extract", "import_chart", "transform"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class LogQuery:
 LOG_QUERIES = (
     LogQuery(
         "last failures",
-        ("extract", "transform"),
+        ("extract", "import_chart", "transform"),
         (
-            "fields @timestamp, logger, error, message, chart, year, reason, exception, @message",
+            "fields @timestamp, logger, error, message, chart, year, key, reason, exception, @message",
             # The second half is what Lambda itself writes, which is no JSON.
             'filter level = "ERROR" or @message like /Task timed out|Runtime\\.|\\[ERROR\\]/',
             "sort @timestamp desc",
@@ -40,14 +40,14 @@ LOG_QUERIES = (
     ),
     LogQuery(
         "quarantined documents",
-        ("transform",),
+        ("import_chart", "transform"),
         ("fields @timestamp, key, reason", 'filter message = "quarantined"', "sort @timestamp desc", "limit 100"),
     ),
     LogQuery(
         "slowest loads",
-        ("transform",),
+        ("import_chart", "transform"),
         (
-            "fields @timestamp, @duration, @maxMemoryUsed / 1000 / 1000 as memory_mb, @requestId, @logStream",
+            "fields @timestamp, @duration, @maxMemoryUsed / 1000 / 1000 as memory_mb, @requestId, @log, @logStream",
             'filter @type = "REPORT"',
             "sort @duration desc",
             "limit 25",

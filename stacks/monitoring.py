@@ -60,7 +60,8 @@ class MonitoringStack(Stack):
     There are no more alarms than there are things to do: what one of them shows early, another must not show late. So
     a throttled or failing poll, which is tried again by the next, is seen in the dead letters of extract and in the
     age of its chart; extract has no alarm on errors, throttles or duration (it may use its time to wait for Spotify).
-    What only a poll can cause is watched only where `charts`, those that are polled, are some.
+    What only a poll can cause is watched only where `charts`, those that are polled, are some. A dropped file harms no
+    other, so import_chart has no alarms on throttles or duration: what comes of them ends in its dead letters.
 
     The topic takes messages from the stage's own alarms only, over TLS. It is not encrypted at rest: alarms cannot
     publish to a topic under AWS's own key (https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns), a key
@@ -84,6 +85,8 @@ class MonitoringStack(Stack):
         extract_dead_letters: sqs.IQueue,
         transform_queue: sqs.IQueue,
         transform_dead_letters: sqs.IQueue,
+        import_chart: PipelineFunction,
+        import_chart_dead_letters: sqs.IQueue,
         alarm_email: str | None,
     ) -> None:
         super().__init__(
@@ -100,8 +103,13 @@ class MonitoringStack(Stack):
         self._extract, self._transform = extract, transform
         self._extract_dead_letters = extract_dead_letters
         self._transform_queue, self._transform_dead_letters = transform_queue, transform_dead_letters
+        self._import_chart, self._import_chart_dead_letters = import_chart, import_chart_dead_letters
         self.topic: sns.ITopic = self._topic(alarm_email)
-        self.alarms: list[cloudwatch.IAlarm] = [*self._poll_alarms(), *self._load_alarms()]
+        self.alarms: list[cloudwatch.IAlarm] = [
+            *self._poll_alarms(),
+            *self._load_alarms(),
+            *self._import_alarms(),
+        ]
         dashboard = self._dashboard()
         self._queries()
         CfnOutput(self, "AlarmTopicArn", value=self.topic.topic_arn)
@@ -271,6 +279,32 @@ class MonitoringStack(Stack):
             ).alarm,
         ]
 
+    def _import_alarms(self) -> list[cloudwatch.IAlarm]:
+        """What is to be done about dropped files. One that is bad is in quarantine, which has its alarm above."""
+        return [
+            RunbookAlarm(
+                self,
+                "NotImported",
+                name=f"{self._prefix}-not-imported",
+                meaning="Dropped files failed five times, and their events lie in the dead letters of import_chart.",
+                heading="Dropped files are not imported",
+                metric=_waiting(self._import_chart_dead_letters),
+                threshold=1,
+                tell_recovery=True,
+                notify=self.topic,
+            ).alarm,
+            RunbookAlarm(
+                self,
+                "ImportChartErrors",
+                name=f"{self._prefix}-import-chart-errors",
+                meaning="import_chart crashed, or ran out of time or memory; what it can handle does not count here.",
+                heading="The import crashes",
+                metric=self._import_chart.function.metric_errors(statistic="Sum", period=_MOMENT),
+                threshold=1,
+                notify=self.topic,
+            ).alarm,
+        ]
+
     def _dashboard(self) -> cloudwatch.Dashboard:
         """From what matters most down: is it fresh, does anything alarm; what came in; what failed; what waits."""
         dashboard = cloudwatch.Dashboard(
@@ -330,8 +364,11 @@ class MonitoringStack(Stack):
         return dashboard
 
     def _failures(self) -> list[cloudwatch.IMetric]:
-        functions = [("transform", self._transform)]
-        dead_letters = [("transform", self._transform_dead_letters)]
+        functions = [("transform", self._transform), ("import_chart", self._import_chart)]
+        dead_letters = [
+            ("transform", self._transform_dead_letters),
+            ("import_chart", self._import_chart_dead_letters),
+        ]
         if self._charts:
             functions.append(("extract", self._extract))
             dead_letters.append(("extract", self._extract_dead_letters))
@@ -347,7 +384,11 @@ class MonitoringStack(Stack):
         return [*errors, *throttles, *letters]
 
     def _queries(self) -> None:
-        groups = {"extract": self._extract.log_group, "transform": self._transform.log_group}
+        groups = {
+            "extract": self._extract.log_group,
+            "import_chart": self._import_chart.log_group,
+            "transform": self._transform.log_group,
+        }
         for query in LOG_QUERIES:
             logs.CfnQueryDefinition(
                 self,

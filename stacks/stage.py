@@ -112,6 +112,8 @@ class PipelineStage(cdk.Stage):
             extract_dead_letters=self.compute.extract_dead_letters,
             transform_queue=self.compute.transform_queue,
             transform_dead_letters=self.compute.transform_dead_letters,
+            import_chart=self.compute.import_chart,
+            import_chart_dead_letters=self.compute.import_chart_dead_letters,
             alarm_email=config.alarm_email,
         )
         for name, value in (("project", "spotify-etl"), ("stage", config.stage)):

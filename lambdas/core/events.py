@@ -1,4 +1,4 @@
-"""The event that says a raw document has arrived, as S3 sends it through EventBridge.
+"""The event that says an object has arrived, as S3 sends it through EventBridge, in the queue's messages.
 
 By https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html keys are as they are in the bucket, not
 URL-encoded as in S3's own notifications. Fields that nobody here reads are ignored.
@@ -6,7 +6,34 @@ URL-encoded as in S3's own notifications. Fields that nobody here reads are igno
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import msgspec
+
+
+class Message(TypedDict):
+    """An SQS message, as far as it is read here."""
+
+    messageId: str
+    body: str
+
+
+class Batch(TypedDict):
+    """What the event source hands over."""
+
+    Records: list[Message]
+
+
+class Failure(TypedDict):
+    """A message that is to come again."""
+
+    itemIdentifier: str
+
+
+class BatchAnswer(TypedDict):
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting."""
+
+    batchItemFailures: list[Failure]
 
 
 class _Object(msgspec.Struct, frozen=True):

@@ -27,14 +27,27 @@ from lambdas.core.charts import (
     spotify_chart_of,
 )
 from lambdas.core.charts_csv import CsvTable, parse_csv, read_charts_csv
-from lambdas.core.documents import FORMAT_VERSION, UNREADABLE_JSON, RawDocument, raw_answer, second, unpack
+from lambdas.core.documents import (
+    FORMAT_VERSION,
+    MAX_STORED_BYTES,
+    MAX_UNPACKED_BYTES,
+    UNREADABLE_JSON,
+    RawDocument,
+    encode,
+    raw_answer,
+    second,
+    unpack,
+)
 from lambdas.core.errors import InvalidDocument, PartialChart, UndatedChart, UnnamedChart
 from lambdas.core.playlist import read_playlist
 from lambdas.core.reading import Reading
 from lambdas.core.web_api import Entry, Page, read_answer
 
+MAX_FILE_BYTES = MAX_UNPACKED_BYTES
+"""A file over this size is not read. Of a gzipped one the limit is `MAX_STORED_BYTES`, and this one once unpacked."""
 _GZIP = b"\x1f\x8b"
 _UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 # The names that Spotify gives to its downloads: regional-us-daily-2025-12-01.csv from https://charts.spotify.com, and
 # from spotifycharts.com also regional-us-daily-latest.csv and, with the Fridays that begin and follow the week,
 # regional-us-weekly-2019-01-04--2019-01-11.csv. People put words before and after.
@@ -50,6 +63,13 @@ class Import:
 
     document: RawDocument
     reading: Reading
+
+    def encode(self) -> bytes:
+        """The document's bytes in the raw bucket. Raises InvalidDocument if they are more than is read from there."""
+        body = encode(self.document)
+        if len(body) > MAX_STORED_BYTES:
+            raise InvalidDocument(f"{len(body):,} bytes as a raw document, over the {MAX_STORED_BYTES:,} that are read")
+        return body
 
 
 @dataclass(frozen=True)
@@ -186,6 +206,8 @@ def _plausible(chart_date: date, received_at: datetime) -> date:
 def _text(body: bytes, name: str) -> bytes:
     if body.startswith(_GZIP):
         body = unpack(body, name=name)
+    if body.startswith(_UTF16_BOMS):
+        raise InvalidDocument("is UTF-16 text, as spreadsheets save it by the name of Unicode: save it as UTF-8")
     body = body.removeprefix(_UTF8_BOM).strip()
     if not body:
         raise InvalidDocument("is empty")

@@ -1,13 +1,16 @@
 """Every S3 key of the project is built and parsed here.
 
 Raw bucket:       raw/chart=<chart>/date=<YYYY-MM-DD>/<observed_at>-<provider>-<16 hex>.json.gz
+                  inbox/<folders>/<file>, as people drop it; folders may say chart=, date= and partial=
                   quarantine/<key that could not be used>.json
 Warehouse bucket: <table>/year=<YYYY>/<chart>.parquet   and   <table>/<table>.parquet
-Keys hold no spaces, colons or plus signs, so that no client or event has to escape them.
+Keys that the project makes hold no spaces, colons or plus signs, so that no client or event has to escape them. Those
+of the inbox are what people make them: any text of up to 1,024 bytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,7 +20,10 @@ from lambdas.core.errors import InvalidChart, InvalidKey
 from lambdas.core.schema import Table
 
 RAW_PREFIX = "raw/"
+INBOX_PREFIX = "inbox/"
 QUARANTINE_PREFIX = "quarantine/"
+INBOX_QUARANTINE_PREFIX = f"{QUARANTINE_PREFIX}{INBOX_PREFIX}"
+"""Of the records of dropped files."""
 SPOTIFY_RETENTION = {"retention": "spotify"}
 """Tag of raw documents that a poll fetched. S3 expires them by it, for a lifecycle rule cannot see a provider in the
 middle of a key; documents without it, such as files that people bring, stay as long as their owner likes."""
@@ -26,6 +32,11 @@ _RAW = re.compile(
     r"raw/chart=(?P<chart>[^/]+)/date=(?P<date>\d{4}-\d{2}-\d{2})/"
     r"(?P<observed>\d{8}T\d{6}Z)-(?P<provider>[a-z_]+)-(?P<digest>[0-9a-f]{16})\.json\.gz"
 )
+_SAID = re.compile(r"(?P<name>chart|date|partial)=(?P<value>.*)", re.DOTALL)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MAX_KEY_BYTES = 1024
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+_SHORTENED_BY_BYTES = 16 + len("-")
 
 
 @dataclass(frozen=True, order=True)
@@ -70,9 +81,73 @@ def day_prefix(chart: str, chart_date: date) -> str:
     return f"{chart_prefix(chart)}date={chart_date.isoformat()}/"
 
 
+@dataclass(frozen=True)
+class InboxKey:
+    """What a dropped file's key tells: the file's own name, and what its folders say over what the file says itself."""
+
+    name: str
+    chart: str | None = None
+    chart_date: date | None = None
+    partial: bool = False
+
+
+def parse_inbox_key(key: str) -> InboxKey:
+    """The parts of a dropped file's key: `inbox/chart=road-trip/date=2024-05-11/partial=true/top50.json`.
+
+    The folders may come in any order, and any may be left out; a folder of another name is just a folder. Raises
+    InvalidKey for a chart or a date that is none, for `partial` that is neither true nor false, for a folder that
+    contradicts another, and for a key outside the inbox.
+    """
+    if not key.startswith(INBOX_PREFIX):
+        raise InvalidKey(f"{key!r} is not the key of a file in the inbox ({INBOX_PREFIX}...)")
+    *folders, name = key.removeprefix(INBOX_PREFIX).split("/")
+    said: dict[str, str] = {}
+    for found in filter(None, map(_SAID.fullmatch, folders)):
+        if said.setdefault(found["name"], found["value"]) != found["value"]:
+            raise InvalidKey(f"its folders say both {found['name']}={said[found['name']]} and {found[0]}: keep one")
+    return InboxKey(
+        name=name,
+        chart=_said_chart(said.get("chart")),
+        chart_date=_said_date(said.get("date")),
+        partial=_said_partial(said.get("partial", "false")),
+    )
+
+
+def _said_chart(value: str | None) -> str | None:
+    try:
+        return None if value is None else parse_chart(value)
+    except InvalidChart as error:
+        raise InvalidKey(f"its folder chart={value}: {error}") from error
+
+
+def _said_date(value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        if not _DATE.fullmatch(value):  # fromisoformat also takes weeks, and dates without hyphens
+            raise ValueError("not of the form YYYY-MM-DD")
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise InvalidKey(f"its folder date={value} is no date ({error}): write it as date=2024-05-11") from error
+
+
+def _said_partial(value: str) -> bool:
+    if value not in ("true", "false"):
+        raise InvalidKey(f"its folder partial={value} is neither partial=true nor partial=false")
+    return value == "true"
+
+
 def quarantine_key(key: str) -> str:
-    """Where the reason is kept why the object under `key` could not be used."""
-    return f"{QUARANTINE_PREFIX}{key}.json"
+    """Where the reason is kept why the object under `key` could not be used.
+
+    A key so long that S3 would not take another with our words around it is cut, and told from others by its hash.
+    """
+    record = f"{QUARANTINE_PREFIX}{key}.json"
+    if len(record.encode()) <= MAX_KEY_BYTES:
+        return record
+    room = MAX_KEY_BYTES - len(f"{QUARANTINE_PREFIX}.json") - _SHORTENED_BY_BYTES
+    beginning = key.encode()[:room].decode(errors="ignore")
+    return f"{QUARANTINE_PREFIX}{beginning}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
 def table_prefix(table: Table) -> str:

@@ -50,8 +50,8 @@ CHART_ENTRIES: Final = Metric("ChartEntries", "Rows of chart_entries on the days
 NEW_SONGS: Final = Metric("NewSongs", "Songs that the warehouse did not hold before a batch.")
 QUARANTINED_DOCUMENTS: Final = Metric(
     "QuarantinedDocuments",
-    "Documents, or other objects in the raw zone, that a batch could not use. One counts again when its day is loaded "
-    "again.",
+    "Documents, or other objects in the raw zone or inbox, that a batch could not use. One counts again when its day "
+    "is loaded, or its file dropped, again.",
 )
 
 METRICS: Final = (

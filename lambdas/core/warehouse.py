@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TypeAlias
 
-import msgspec
 from arro3.core import RecordBatch
 
-from lambdas.core import documents, parquet
+from lambdas.core import parquet
 from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
 from lambdas.core.documents import MAX_STORED_BYTES, DocumentHeader, Rank, winner
 from lambdas.core.errors import InvalidDocument, WriteConflict
@@ -28,10 +27,10 @@ from lambdas.core.keys import (
     chart_year_key,
     day_prefix,
     dimension_key,
-    quarantine_key,
 )
 from lambdas.core.merge import better, replace_days, upsert
 from lambdas.core.providers import read_document
+from lambdas.core.quarantine import Quarantine
 from lambdas.core.reading import Reading
 from lambdas.core.rows import Group, Row, days, milliseconds
 from lambdas.core.schema import CHART_ENTRIES, DIMENSIONS, SCHEMA_VERSION, SNAPSHOTS, SONGS, Table
@@ -116,13 +115,7 @@ class Warehouse:
 
     def quarantine(self, key: str, reason: str) -> None:
         """Keep on record that the object under `key` cannot be used, and why. The object itself stays where it is."""
-        record = {
-            "key": key,
-            "reason": reason,
-            "code_version": self.code_version,
-            "quarantined_at": documents.second(self.now()),
-        }
-        self.raw.put_new(quarantine_key(key), msgspec.json.encode(record))
+        Quarantine(self.raw, self.code_version, self.now).keep(key, reason)
 
     def _read_days(
         self, chart: str, year: int, wanted: Sequence[date], known: dict[str, _Read | None], report: LoadReport

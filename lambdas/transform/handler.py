@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cache
-from typing import TypedDict
 
 import boto3
 import msgspec
@@ -25,7 +24,7 @@ from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey, PipelineError
-from lambdas.core.events import decode_event
+from lambdas.core.events import Batch, BatchAnswer, Message, decode_event
 from lambdas.core.keys import RawKey, parse_raw_key
 from lambdas.core.metrics import CHART_ENTRIES, DOCUMENTS_LOADED, NEW_SONGS, QUARANTINED_DOCUMENTS, Metric, MetricSink
 from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
@@ -41,31 +40,6 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     warehouse_bucket: str
     code_version: str = "unknown"
     log_level: str = "INFO"
-
-
-class Message(TypedDict):
-    """An SQS message, as far as it is read here."""
-
-    messageId: str
-    body: str
-
-
-class Batch(TypedDict):
-    """What the event source hands over."""
-
-    Records: list[Message]
-
-
-class Failure(TypedDict):
-    """A message that is to come again."""
-
-    itemIdentifier: str
-
-
-class BatchAnswer(TypedDict):
-    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting."""
-
-    batchItemFailures: list[Failure]
 
 
 @dataclass
@@ -148,7 +122,7 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
 
 
 def _quarantine(warehouse: Warehouse, key: str, reason: str) -> bool:
-    """Put a stray object on record; False if S3 refuses, as it does a record whose key would be too long."""
+    """Put a stray object on record; False if S3 refuses."""
     try:
         warehouse.quarantine(key, reason)
     except (BotoCoreError, ClientError) as error:

@@ -201,7 +201,7 @@ class SecureStage:
     # ---- what is done with it
 
     def invoke(self, function: str, payload: object) -> Invocation:
-        """Call a function (Extract, Transform) and wait for its answer."""
+        """Call a function (Extract, Transform, ImportChart) and wait for its answer."""
         answer = self.functions.invoke(
             FunctionName=self.physical(f"{function}Function"), Payload=json.dumps(payload), LogType="Tail"
         )
@@ -211,12 +211,12 @@ class SecureStage:
             log=base64.b64decode(answer.get("LogResult", "")).decode(),
         )
 
-    def transform(self, key: str) -> Invocation:
-        """Hand the transform function the event of a raw document, as its queue would."""
+    def tell(self, function: str, key: str) -> Invocation:
+        """Hand a function (Transform, ImportChart) the event of an object of the raw bucket, as its queue would."""
         event = json.loads(_EVENT.read_text("utf-8"))
         event["detail"]["bucket"]["name"] = self.physical("RawBucket")
         event["detail"]["object"]["key"] = key
-        return self.invoke("Transform", {"Records": [{"messageId": "only", "body": json.dumps(event)}]})
+        return self.invoke(function, {"Records": [{"messageId": "only", "body": json.dumps(event)}]})
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """The keys in the bucket of that logical id."""
@@ -229,13 +229,15 @@ class SecureStage:
 
     @contextmanager
     def without_poller(self) -> Iterator[None]:
-        """For a while nothing takes messages from the transform queue, so that only the test calls transform."""
-        identifier = self.physical("TransformBatches")
-        self.functions.update_event_source_mapping(UUID=identifier, Enabled=False)
+        """For a while nothing takes messages from the queues, so that only the test calls their functions."""
+        identifiers = [self.physical(name) for name in ("TransformBatches", "ImportChartBatches")]
+        for identifier in identifiers:
+            self.functions.update_event_source_mapping(UUID=identifier, Enabled=False)
         try:
             yield
         finally:
-            self.functions.update_event_source_mapping(UUID=identifier, Enabled=True)
+            for identifier in identifiers:
+                self.functions.update_event_source_mapping(UUID=identifier, Enabled=True)
 
 
 def eventually(look: Callable[[], T], *, what: str, seconds: float = 60) -> T:

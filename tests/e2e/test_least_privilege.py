@@ -14,11 +14,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lambdas.core.documents import encode
-from lambdas.core.keys import QUARANTINE_PREFIX, RAW_PREFIX, chart_prefix, quarantine_key, table_prefix
+from lambdas.core.keys import (
+    INBOX_PREFIX,
+    INBOX_QUARANTINE_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    chart_prefix,
+    quarantine_key,
+    table_prefix,
+)
 from lambdas.core.schema import TABLES
 from local.emulator import lifecycle
 from local.spotify.model import chart
-from tests.documents import document
+from tests.documents import csv_file, csv_row, document
 from tests.e2e.conftest import Etl
 from tests.e2e.secure_stage import Grant, SecureStage, eventually
 
@@ -28,6 +36,10 @@ DAILY, WEEKLY = "regional-global-daily", "regional-global-weekly"
 GOOD = document(chart="road-trip")
 GOOD_KEY = GOOD.key
 BAD_KEY = "raw/chart=road-trip/date=2026-03-07/20260308T060000Z-playlist-0123456789abcdef.json.gz"
+DROPPED = "dropped"
+FILE_KEY = f"{INBOX_PREFIX}chart={DROPPED}/date=2026-03-07/a file+1.csv"
+FILE = csv_file([csv_row(1), csv_row(2, "b")]).encode()
+BAD_FILE_KEY = f"{INBOX_PREFIX}chart=BAD NAME/a file+1.csv"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +56,7 @@ def etl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etl]:
 
 @pytest.fixture(scope="module")
 def stage(etl: Etl) -> SecureStage:
-    """The stage with the weekly chart, a good document and a bad one gone through its pipeline."""
+    """The stage with the weekly chart, and a good and a bad document and file, gone through its pipeline."""
     endpoint = lifecycle.running(etl.state)
     assert endpoint is not None
     assert endpoint.url.startswith("https://")
@@ -53,8 +65,10 @@ def stage(etl: Etl) -> SecureStage:
     assert polled.payload.get("outcome") == "stored", polled.told
     assert stage.store("RawBucket").put_new(GOOD_KEY, encode(GOOD))
     assert stage.store("RawBucket").put_new(BAD_KEY, b"not gzip")
-    eventually(lambda: len(stage.keys("WarehouseBucket", "snapshots/")) == 2, what="both documents are in the tables")
-    eventually(lambda: stage.keys("RawBucket", QUARANTINE_PREFIX), what="the bad document is in quarantine")
+    assert stage.store("RawBucket").put_new(FILE_KEY, FILE)
+    assert stage.store("RawBucket").put_new(BAD_FILE_KEY, FILE)
+    eventually(lambda: len(stage.keys("WarehouseBucket", "snapshots/")) == 3, what="all documents are in the tables")
+    eventually(lambda: len(stage.keys("RawBucket", QUARANTINE_PREFIX)) == 2, what="what is bad is in quarantine")
     return stage
 
 
@@ -89,11 +103,26 @@ def test_a_second_poll_finds_the_date_held_and_stores_nothing(stage: SecureStage
 def test_a_bad_document_is_in_quarantine_with_its_reason_and_the_good_one_beside_it_in_the_tables(
     stage: SecureStage,
 ) -> None:
-    assert stage.keys("RawBucket", QUARANTINE_PREFIX) == [quarantine_key(BAD_KEY)]
+    assert quarantine_key(BAD_KEY) in stage.keys("RawBucket", QUARANTINE_PREFIX)
     record = stage.store("RawBucket").get(quarantine_key(BAD_KEY))
     assert record is not None
     assert "not gzip" in json.loads(record.body)["reason"]
     assert "snapshots/year=2026/road-trip.parquet" in stage.keys("WarehouseBucket", "snapshots/")
+
+
+def test_a_dropped_file_is_in_the_tables_and_a_bad_one_beside_it_in_quarantine_with_its_reason(
+    stage: SecureStage,
+) -> None:
+    assert f"snapshots/year=2026/{DROPPED}.parquet" in stage.keys("WarehouseBucket", "snapshots/")
+    assert {FILE_KEY, BAD_FILE_KEY} == set(stage.keys("RawBucket", INBOX_PREFIX))
+    record = stage.store("RawBucket").get(quarantine_key(BAD_FILE_KEY))
+    assert record is not None
+    assert "'BAD NAME' cannot name a chart" in json.loads(record.body)["reason"]
+
+
+def test_a_file_that_is_gone_when_its_event_comes_is_done(stage: SecureStage) -> None:
+    told = stage.tell("ImportChart", f"{INBOX_PREFIX}gone.csv")
+    assert told.payload == {"batchItemFailures": []}, told.told
 
 
 def test_of_a_batch_the_message_that_failed_comes_again_alone_and_lies_in_the_dead_letters_after_five_receives(
@@ -121,20 +150,26 @@ def test_of_a_batch_the_message_that_failed_comes_again_alone_and_lies_in_the_de
 
 def test_no_queue_lets_in_anyone_but_the_rule_that_fills_it(stage: SecureStage) -> None:
     """What a role does not have to be granted: the policies of the queues themselves, which EventBridge needs."""
-    rule = stage.endpoint.client("events").describe_rule(Name=stage.physical("RawDocumentCreated"))["Arn"]
+    events = stage.endpoint.client("events")
+    documents, files = (
+        events.describe_rule(Name=stage.physical(name))["Arn"] for name in ("RawDocumentCreated", "FileDropped")
+    )
     let_in: dict[str, list[tuple[str, str]]] = {}
-    for name in ("ExtractDeadLettersQueue", "TransformQueue", "TransformQueueDeadLettersQueue"):
+    for name, (kind, _) in stage.resources.items():
+        if kind != "AWS::SQS::Queue":
+            continue
         held = stage.sqs.get_queue_attributes(QueueUrl=stage.physical(name), AttributeNames=["Policy"])["Attributes"]
         let_in[name] = [
             (statement["Principal"]["Service"], statement["Condition"]["ArnEquals"]["aws:SourceArn"])
             for statement in json.loads(held["Policy"])["Statement"]
             if statement["Effect"] == "Allow"
         ]
-    by_rule = [("events.amazonaws.com", rule)]
     assert let_in == {
         "ExtractDeadLettersQueue": [],
-        "TransformQueue": by_rule,
-        "TransformQueueDeadLettersQueue": by_rule,
+        "TransformQueue": [("events.amazonaws.com", documents)],
+        "TransformQueueDeadLettersQueue": [("events.amazonaws.com", documents)],
+        "ImportChartQueue": [("events.amazonaws.com", files)],
+        "ImportChartQueueDeadLettersQueue": [("events.amazonaws.com", files)],
     }
 
 
@@ -162,7 +197,7 @@ def _poll_what_is_held(stage: SecureStage) -> str:
 
 def _load_into_empty_tables(stage: SecureStage) -> str:
     stage.empty("WarehouseBucket")
-    loaded = stage.transform(GOOD_KEY)
+    loaded = stage.tell("Transform", GOOD_KEY)
     if loaded.raised or loaded.payload["batchItemFailures"]:
         return loaded.told
     assert len(stage.keys("WarehouseBucket")) == len(TABLES), loaded.told
@@ -171,10 +206,32 @@ def _load_into_empty_tables(stage: SecureStage) -> str:
 
 def _quarantine(stage: SecureStage) -> str:
     stage.empty("RawBucket", QUARANTINE_PREFIX)
-    done = stage.transform(BAD_KEY)
+    done = stage.tell("Transform", BAD_KEY)
     if done.raised or done.payload["batchItemFailures"]:
         return done.told
     assert stage.keys("RawBucket", QUARANTINE_PREFIX) == [quarantine_key(BAD_KEY)], done.told
+    return ""
+
+
+def _import_a_file(stage: SecureStage) -> str:
+    stage.empty("RawBucket", chart_prefix(DROPPED))
+    done = stage.tell("ImportChart", FILE_KEY)
+    if done.raised or done.payload["batchItemFailures"]:
+        return done.told
+    assert len(stage.keys("RawBucket", chart_prefix(DROPPED))) == 1, done.told
+    return ""
+
+
+def _quarantine_a_file_that_is_bad_for_another_reason(stage: SecureStage) -> str:
+    raw, record = stage.store("RawBucket"), quarantine_key(BAD_FILE_KEY)
+    stage.empty("RawBucket", INBOX_QUARANTINE_PREFIX)
+    raw.put_new(record, b"the reason of before")
+    done = stage.tell("ImportChart", BAD_FILE_KEY)
+    if done.raised or done.payload["batchItemFailures"]:
+        return done.told
+    held = raw.get(record)
+    assert held is not None
+    assert "BAD NAME" in held.body.decode(), done.told
     return ""
 
 
@@ -182,6 +239,8 @@ POLL_WHAT_IS_NOT_HELD = Scenario("poll a chart that is not held", _poll_what_is_
 POLL_WHAT_IS_HELD = Scenario("poll a chart that is held", _poll_what_is_held)
 LOAD_INTO_EMPTY_TABLES = Scenario("load a document into empty tables", _load_into_empty_tables)
 QUARANTINE = Scenario("quarantine a bad document", _quarantine)
+IMPORT_A_FILE = Scenario("import a dropped file", _import_a_file)
+QUARANTINE_A_FILE = Scenario("quarantine a dropped file anew", _quarantine_a_file_that_is_bad_for_another_reason)
 
 PROOFS: dict[str, Scenario] = {
     "Extract: s3:PutObject on RawBucket/raw/*": POLL_WHAT_IS_NOT_HELD,
@@ -191,6 +250,10 @@ PROOFS: dict[str, Scenario] = {
     "Transform: s3:ListBucket on RawBucket": LOAD_INTO_EMPTY_TABLES,
     "Transform: s3:GetObject on RawBucket/raw/*": LOAD_INTO_EMPTY_TABLES,
     "Transform: s3:PutObject on RawBucket/quarantine/*": QUARANTINE,
+    "ImportChart: s3:GetObject on RawBucket/inbox/*": IMPORT_A_FILE,
+    "ImportChart: s3:PutObject on RawBucket/raw/*": IMPORT_A_FILE,
+    "ImportChart: s3:PutObject on RawBucket/quarantine/inbox/*": QUARANTINE_A_FILE,
+    "ImportChart: s3:GetObject on RawBucket/quarantine/inbox/*": QUARANTINE_A_FILE,
 } | {
     f"Transform: {action} on WarehouseBucket/{table_prefix(table)}*": LOAD_INTO_EMPTY_TABLES
     for table in TABLES
@@ -215,11 +278,18 @@ class Unenforced:
 
 _WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 _OWN_LOGS = "the emulator writes a function's log by itself, not as its role"
+_CONSUME = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+_OWN_POLLER = "the emulator's event source polls by itself, not as the function's role"
+_MISSING_KEYS = "the emulator answers 404 for a missing key to whoever may get it, where S3 answers 403 without this"
 _EXTRACT_TEST = (
     "tests/infra/test_permissions.py::test_extract_may_only_add_and_read_raw_documents_and_read_its_own_parameter"
 )
 _TRANSFORM_TEST = (
     "tests/infra/test_permissions.py::test_transform_may_only_read_raw_documents_and_write_tables_and_quarantine"
+)
+_IMPORT_TEST = (
+    "tests/infra/test_permissions.py::"
+    "test_import_chart_may_only_read_dropped_files_and_add_raw_documents_and_records_of_files"
 )
 _SCHEDULER_TEST = (
     "tests/infra/test_permissions.py::"
@@ -245,20 +315,11 @@ UNENFORCED = (
         _EXTRACT_TEST,
     ),
     Unenforced("Transform", _WRITE_LOGS, ("log-group:TransformLogs:*",), _OWN_LOGS, _TRANSFORM_TEST),
-    Unenforced(
-        "Transform",
-        ("s3:ListBucket",),
-        ("WarehouseBucket",),
-        "the emulator answers 404 for a missing key to whoever may get it, where S3 answers 403 without this",
-        _TRANSFORM_TEST,
-    ),
-    Unenforced(
-        "Transform",
-        ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
-        ("TransformQueue",),
-        "the emulator's event source polls by itself, not as the function's role",
-        _TRANSFORM_TEST,
-    ),
+    Unenforced("Transform", ("s3:ListBucket",), ("WarehouseBucket",), _MISSING_KEYS, _TRANSFORM_TEST),
+    Unenforced("Transform", _CONSUME, ("TransformQueue",), _OWN_POLLER, _TRANSFORM_TEST),
+    Unenforced("ImportChart", _WRITE_LOGS, ("log-group:ImportChartLogs:*",), _OWN_LOGS, _IMPORT_TEST),
+    Unenforced("ImportChart", ("s3:ListBucket",), ("RawBucket",), _MISSING_KEYS, _IMPORT_TEST),
+    Unenforced("ImportChart", _CONSUME, ("ImportChartQueue",), _OWN_POLLER, _IMPORT_TEST),
     Unenforced(
         "Scheduler",
         ("lambda:InvokeFunction",),
@@ -356,6 +417,7 @@ def _is_denial_of(grant: Grant, told: str) -> bool:
 def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: SecureStage) -> None:
     """If one of these fails, the emulator has begun to enforce a grant: give it a scenario in PROOFS."""
     by_schedule, by_queue = document(chart="by-schedule"), document(chart="without-rights")
+    dropped = f"{INBOX_PREFIX}chart=dropped-without-rights/date=2026-03-07/file.csv"
     stage.empty("WarehouseBucket")
     stage.empty("RawBucket", chart_prefix(DAILY))
     crawler = stage.endpoint.client("glue")
@@ -365,6 +427,9 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
         stage.only("Extract", [grant for grant in stage.grants if grant.role == "Extract" and str(grant) in PROOFS]),
         stage.only(
             "Transform", [grant for grant in stage.grants if grant.role == "Transform" and str(grant) in PROOFS]
+        ),
+        stage.only(
+            "ImportChart", [grant for grant in stage.grants if grant.role == "ImportChart" and str(grant) in PROOFS]
         ),
     ):
         began = datetime.now(UTC)
@@ -395,11 +460,17 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
         assert json.loads(failure[0]["Body"])["requestPayload"] == {"chart": "no chart"}
 
         assert stage.store("RawBucket").put_new(by_queue.key, encode(by_queue))
+        assert stage.store("RawBucket").put_new(dropped, FILE)
         eventually(
-            lambda: any("without-rights" in key for key in stage.keys("WarehouseBucket", "snapshots/")),
-            what="a document comes through the queue into empty tables",
+            lambda: (
+                {"snapshots/year=2026/without-rights.parquet", "snapshots/year=2026/dropped-without-rights.parquet"}
+                <= set(stage.keys("WarehouseBucket", "snapshots/"))
+            ),
+            what="a document and a file come through the queues into empty tables",
         )
-        for name in ("ExtractLogs", "TransformLogs"):
+        gone = stage.tell("ImportChart", f"{INBOX_PREFIX}gone.csv")
+        assert gone.payload == {"batchItemFailures": []}, gone.told
+        for name in ("ExtractLogs", "TransformLogs", "ImportChartLogs"):
             assert _logged_since(stage, name, began), name
         eventually(
             lambda: crawler.get_crawler(Name=stage.physical("Crawler"))["Crawler"]["State"] == "READY",

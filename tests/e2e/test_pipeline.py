@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,9 @@ from local.spotify.history import write_history
 from local.spotify.model import chart
 from tests.contract.test_real_chart_files import FILES, GIVEN, PLACES, TOLD, expected_entries
 from tests.contract.test_real_payloads import CHARTS, NOT_CHARTS, day_of, expected_rows
+from tests.documents import csv_file, csv_row
 from tests.e2e.conftest import Etl
+from tests.e2e.secure_stage import eventually
 from tests.payloads import PAYLOADS, requires_payloads
 
 pytestmark = pytest.mark.e2e
@@ -191,6 +194,43 @@ def test_a_document_written_around_the_command_that_cannot_be_used_is_kept_with_
     record = json.loads(etl.objects("raw")[f"quarantine/{key}.json"])
     assert "not gzip" in record["reason"]
     assert "1" in etl.succeed("status")
+
+
+def test_dropped_files_are_queried_and_a_bad_one_beside_them_is_kept_with_its_reason(etl: Etl, tmp_path: Path) -> None:
+    body = csv_file([csv_row(1, "a"), csv_row(3, "b"), csv_row(4, "c")]).encode()
+    good = ["inbox/chart=dropped/date=2026-03-07/list 1+2 ü.csv", "inbox/regional-dk-daily-2026-03-07.csv"]
+    bad = "inbox/chart=BAD NAME/list.csv"
+    for key in (bad, *good):
+        etl.s3.put_object(Bucket=etl.bucket("raw"), Key=key, Body=body)
+
+    def loaded() -> list[dict[str, Any]]:
+        rows = etl.rows(
+            """
+            SELECT chart, chart_date, position FROM chart_entries
+            WHERE chart IN ('dropped', 'regional-dk-daily') ORDER BY chart, position
+            """
+        )
+        return rows if len({row["chart"] for row in rows}) == 2 else []
+
+    assert [tuple(row.values()) for row in eventually(loaded, what="the files are in the tables")] == [
+        (chart, "2026-03-07", position) for chart in ("dropped", "regional-dk-daily") for position in (1, 3, 4)
+    ]
+    record = eventually(
+        lambda: etl.objects("raw").get(f"quarantine/{bad}.json", b""), what="the bad file is in quarantine"
+    )
+    assert "'BAD NAME' cannot name a chart" in json.loads(record)["reason"]
+    raw = etl.objects("raw")
+    assert {key: raw[key] for key in (bad, *good)} == dict.fromkeys((bad, *good), body)
+    status = etl.succeed("status")
+    assert f"s3://{etl.bucket('raw')}/inbox/\n" in status
+    for label in ("files waiting for", "dead letters of"):
+        assert re.search(rf"^{label} the import_chart function +0\b", status, re.M)
+
+    at_the_desk = tmp_path / "list.csv"
+    at_the_desk.write_bytes(body)
+    said = etl.succeed("import", at_the_desk, "--chart", "dropped", "--chart-date", "2026-03-07")
+    assert said.startswith("list.csv  dropped  2026-03-07  3 positions, 1 missing  already held\n")
+    assert etl.objects("raw") == raw
 
 
 @pytest.mark.parametrize(

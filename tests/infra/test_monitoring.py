@@ -31,6 +31,8 @@ LOAD_ALARMS = {
     "waiting": ("AWS/SQS ApproximateAgeOfOldestMessage", "Maximum", MOMENT, 1, "> 1800"),
     "quarantined": ("SpotifyEtl QuarantinedDocuments", "Sum", HOUR, 1, ">= 1"),
     "transform-errors": ("AWS/Lambda Errors", "Sum", MOMENT, 1, ">= 1"),
+    "not-imported": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", MOMENT, 1, ">= 1"),
+    "import-chart-errors": ("AWS/Lambda Errors", "Sum", MOMENT, 1, ">= 1"),
     "transform-throttled": ("AWS/Lambda Throttles", "Sum", MOMENT, 3, ">= 1"),
     "transform-slow": ("AWS/Lambda Duration", "Maximum", MOMENT, 1, "> 96000"),
 }
@@ -44,6 +46,7 @@ POLL_ALARMS = {
 TELL_RECOVERY = {name for name in POLL_ALARMS if name.startswith("out-of-date")} | {
     "poll-failed",
     "not-loaded",
+    "not-imported",
     "waiting",
 }
 _COMPARISONS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
@@ -125,6 +128,8 @@ def test_an_alarm_watches_the_queue_or_function_that_it_names(synthesis: Synthes
         "not-loaded": ("QueueName", "TransformQueueDeadLettersQueue"),
         "waiting": ("QueueName", "TransformQueue0"),
         "transform-errors": ("FunctionName", "TransformFunction"),
+        "not-imported": ("QueueName", "ImportChartQueueDeadLettersQueue"),
+        "import-chart-errors": ("FunctionName", "ImportChartFunction"),
         "transform-throttled": ("FunctionName", "TransformFunction"),
         "transform-slow": ("FunctionName", "TransformFunction"),
     }
@@ -143,7 +148,7 @@ def test_thresholds_follow_the_functions_timeout_and_the_queues_patience(synthes
         alarms = alarms_of(config, template)
         compute = synthesis.templates[config.stage, "compute"]
         timeout = one(compute, "AWS::Lambda::Function", "Transform")["Timeout"]
-        (queue,) = [q for n, q in resources(compute, "AWS::SQS::Queue").items() if "DeadLetters" not in n]
+        (queue,) = [q for n, q in resources(compute, "AWS::SQS::Queue").items() if n.startswith("TransformQueue0")]
         assert 0.5 * timeout < alarms["transform-slow"]["Threshold"] / 1000 < timeout
         # What failed twice and then succeeds is not worth a mail.
         assert alarms["waiting"]["Threshold"] > 2 * queue["Properties"]["VisibilityTimeout"]
@@ -162,7 +167,7 @@ def test_the_bill_is_known(synthesis: Synthesis) -> None:
     for config, template in synthesis.of("monitoring"):
         charts = len(config.charts)
         # Ten alarms of an account are free, and three dashboards: https://aws.amazon.com/cloudwatch/pricing/.
-        assert len(alarms_of(config, template)) == 6 + (2 + charts if charts else 0) <= 10
+        assert len(alarms_of(config, template)) == 8 + (2 + charts if charts else 0) <= 12
         assert len(resources(template, "AWS::CloudWatch::Dashboard")) == 1
         kinds = {resource["Type"] for resource in template["Resources"].values()}
         assert not kinds & {"AWS::CloudWatch::CompositeAlarm", "AWS::KMS::Key", "AWS::CloudWatch::AnomalyDetector"}
@@ -204,7 +209,7 @@ def test_an_anchor_is_the_one_that_github_makes(heading: str, expected: str) -> 
 
 @pytest.fixture
 def what_functions_emit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> set[Emitted]:
-    """What both functions of the local stage emit, the first for both of its charts."""
+    """What the functions of the local stage emit, extract for both of its charts."""
     environment = {"STAGE": "local", "RAW_BUCKET": "raw", "SPOTIFY_CREDENTIALS_PARAMETER": "/x"}
     for name, value in (environment | {"AWS_DEFAULT_REGION": "us-east-1"}).items():
         monkeypatch.setenv(name, value)
@@ -329,7 +334,7 @@ def test_every_saved_query_lies_in_the_stages_folder_and_asks_the_logs_of_its_fu
             groups = [text_of(group) for group in held["LogGroupNames"]]
             assert len(groups) == len(query.functions)
             for function, group in zip(query.functions, groups, strict=True):
-                assert f"{function.capitalize()}Logs" in group
+                assert f"{function.title().replace('_', '')}Logs" in group
 
 
 def test_the_dashboard_of_a_stage_of_very_many_charts_shows_all_alarms_a_hundred_at_a_time(tmp_path: Path) -> None:
@@ -338,4 +343,4 @@ def test_the_dashboard_of_a_stage_of_very_many_charts_shows_all_alarms_a_hundred
     template = made.templates["dev", "monitoring"]
     shown = [len(widget["properties"].get("alarms", [])) for widget in widgets(template)]
     assert max(shown) <= 100
-    assert sum(shown) == len(resources(template, "AWS::CloudWatch::Alarm")) == 103
+    assert sum(shown) == len(resources(template, "AWS::CloudWatch::Alarm")) == 105

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from lambdas.core.keys import QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
+from lambdas.core.keys import INBOX_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
 from lambdas.core.schema import TABLES
 from tests.infra.templates import Synthesis, Template, as_list, grants, resources, statements, text_of
 
@@ -22,10 +22,10 @@ def test_every_role_is_for_one_function_or_service_and_no_other_resource_of_ours
 ) -> None:
     for config, template in synthesis.of("compute"):
         roles = {text_of(fn["Properties"]["Role"]) for fn in resources(template, "AWS::Lambda::Function").values()}
-        assert len(roles) == 2
-        assert len(resources(template, "AWS::IAM::Role")) == (3 if config.charts else 2)
+        assert len(roles) == 3
+        assert len(resources(template, "AWS::IAM::Role")) == (4 if config.charts else 3)
         # Nothing hidden: CDK adds helper functions of its own for several conveniences, which we do without.
-        assert len(resources(template, "AWS::Lambda::Function")) == 2
+        assert len(resources(template, "AWS::Lambda::Function")) == 3
     for template in synthesis.templates.values():
         assert not [held["Type"] for held in template["Resources"].values() if held["Type"].startswith("Custom::")]
 
@@ -62,6 +62,25 @@ def test_transform_may_only_read_raw_documents_and_write_tables_and_quarantine(s
         }
 
 
+def test_import_chart_may_only_read_dropped_files_and_add_raw_documents_and_records_of_files(
+    synthesis: Synthesis,
+) -> None:
+    for _, template in synthesis.of("compute"):
+        assert _allowed(template, "ImportChartRole") == {
+            "logs:CreateLogStream {ImportChartLogs.Arn}",
+            "logs:PutLogEvents {ImportChartLogs.Arn}",
+            f"s3:GetObject {{Raw}}/{INBOX_PREFIX}*",
+            # Without it S3 answers 403 instead of 404 for a file that is gone.
+            "s3:ListBucket {Raw}",
+            f"s3:PutObject {{Raw}}/{RAW_PREFIX}*",
+            f"s3:GetObject {{Raw}}/{QUARANTINE_PREFIX}{INBOX_PREFIX}*",
+            f"s3:PutObject {{Raw}}/{QUARANTINE_PREFIX}{INBOX_PREFIX}*",
+            "sqs:DeleteMessage {ImportChartQueue.Arn}",
+            "sqs:GetQueueAttributes {ImportChartQueue.Arn}",
+            "sqs:ReceiveMessage {ImportChartQueue.Arn}",
+        }
+
+
 def test_schedules_may_only_call_extract_and_only_schedules_of_the_stage_may_use_their_role(
     synthesis: Synthesis,
 ) -> None:
@@ -92,13 +111,14 @@ def test_buckets_queues_and_topics_refuse_connections_without_tls(synthesis: Syn
         kinds = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
         holders = {name for kind in kinds for name in resources(template, kind)}
         assert secured == holders
-        assert len(holders) == {"storage": 3, "compute": 3, "catalog": 0, "monitoring": 1}[part]
+        assert len(holders) == {"storage": 3, "compute": 5, "catalog": 0, "monitoring": 1}[part]
 
 
 def test_no_template_holds_a_secret_or_more_environment_than_it_needs(synthesis: Synthesis) -> None:
     expected = {
         "Extract": {"STAGE", "CODE_VERSION", "RAW_BUCKET", "SPOTIFY_CREDENTIALS_PARAMETER"},
         "Transform": {"STAGE", "CODE_VERSION", "RAW_BUCKET", "WAREHOUSE_BUCKET"},
+        "ImportChart": {"STAGE", "CODE_VERSION", "RAW_BUCKET"},
     }
     for config, template in synthesis.of("compute"):
         for name, function in resources(template, "AWS::Lambda::Function").items():

@@ -6,16 +6,19 @@ import json
 
 import msgspec
 
-from lambdas.core.keys import RAW_PREFIX
+from lambdas.core.keys import INBOX_PREFIX, INBOX_QUARANTINE_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX
 from lambdas.core.sources import PolledChart
 from stacks.config import NONCURRENT_DAYS
-from tests.infra.templates import PARTS, STAND_IN, Synthesis, as_list, grants, one, resources, text_of
+from tests.infra.templates import PARTS, STAND_IN, Synthesis, Template, as_list, grants, one, resources, text_of
 
 STATEFUL = {
     "storage": {"RawBucket672A0DBB", "ResultsBucket46167C27", "WarehouseBucket56A35794"},
     "compute": {
         "ExtractDeadLettersQueue3B79EF28",
         "ExtractLogs56BFE9EB",
+        "ImportChartLogsB499FE70",
+        "ImportChartQueueBD8E758A",
+        "ImportChartQueueDeadLettersQueue4A3684E1",
         "TransformLogs6C6200D4",
         "TransformQueue0BE23189",
         "TransformQueueDeadLettersQueueC762A2C8",
@@ -50,6 +53,9 @@ OUTPUTS = {
         "ExtractDeadLettersUrl",
         "TransformQueueUrl",
         "TransformDeadLettersUrl",
+        "ImportChartFunctionName",
+        "ImportChartQueueUrl",
+        "ImportChartDeadLettersUrl",
         "CredentialsParameterName",
     },
     "catalog": {"DatabaseName", "WorkgroupName", "CrawlerName"},
@@ -99,7 +105,7 @@ def test_every_asynchronous_edge_ends_in_dead_letters(synthesis: Synthesis) -> N
             ],
         }
         assert {kind: len(ends) for kind, ends in edges.items()} == {
-            "rule target": 1,
+            "rule target": 2,
             "schedule": len(config.charts),
             "asynchronous invocation": 1,
         }
@@ -113,39 +119,91 @@ def test_a_failed_poll_is_not_repeated_behind_the_next_polls_back(synthesis: Syn
 
 def test_a_message_stays_hidden_for_six_timeouts_and_the_window(synthesis: Synthesis) -> None:
     for config, template in synthesis.of("compute"):
-        timeout = one(template, "AWS::Lambda::Function", "Transform")["Timeout"]
-        mapping = one(template, "AWS::Lambda::EventSourceMapping")
-        (queue,) = [q for name, q in resources(template, "AWS::SQS::Queue").items() if "DeadLetters" not in name]
-        window = mapping["MaximumBatchingWindowInSeconds"]
-        assert window == config.batch_window_seconds
-        assert queue["Properties"]["VisibilityTimeout"] >= 6 * timeout + window
+        for function, window in (("Transform", config.batch_window_seconds), ("ImportChart", 0)):
+            timeout = one(template, "AWS::Lambda::Function", function)["Timeout"]
+            mapping = one(template, "AWS::Lambda::EventSourceMapping", function)
+            assert mapping.get("MaximumBatchingWindowInSeconds", 0) == window
+            queue = template["Resources"][mapping["EventSourceArn"]["Fn::GetAtt"][0]]
+            assert queue["Properties"]["VisibilityTimeout"] >= 6 * timeout + window
 
 
 def test_a_batch_fails_by_the_message_and_concurrency_is_held_by_the_event_source(synthesis: Synthesis) -> None:
     for config, template in synthesis.of("compute"):
-        mapping = one(template, "AWS::Lambda::EventSourceMapping")
-        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert mapping["BatchSize"] == 30
-        assert mapping["ScalingConfig"]["MaximumConcurrency"] == config.transform_concurrency >= 2
+        mappings = {
+            function: one(template, "AWS::Lambda::EventSourceMapping", function)
+            for function in ("Transform", "ImportChart")
+        }
+        assert len(resources(template, "AWS::Lambda::EventSourceMapping")) == len(mappings)
+        for mapping in mappings.values():
+            assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+            assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
+        assert mappings["Transform"]["ScalingConfig"]["MaximumConcurrency"] == config.transform_concurrency
+        assert mappings["Transform"]["BatchSize"] == 30
         for function in resources(template, "AWS::Lambda::Function").values():
             assert "ReservedConcurrentExecutions" not in function["Properties"]
 
 
-def test_transform_cannot_start_itself(synthesis: Synthesis) -> None:
+def test_a_dropped_file_that_crashes_the_import_takes_no_other_with_it(synthesis: Synthesis) -> None:
     for _, template in synthesis.of("compute"):
-        pattern = one(template, "AWS::Events::Rule")["EventPattern"]
+        assert one(template, "AWS::Lambda::EventSourceMapping", "ImportChart")["BatchSize"] == 1
+
+
+_WRITES = {"s3:PutObject", "s3:PutObjectTagging", "s3:CopyObject"}
+
+
+def called_by(template: Template) -> dict[str, list[str]]:
+    """The prefixes of the raw bucket whose objects call a function, by rule, queue and event source."""
+    called: dict[str, list[str]] = {}
+    mappings = [mapping["Properties"] for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values()]
+    for rule in resources(template, "AWS::Events::Rule").values():
+        pattern = rule["Properties"]["EventPattern"]
         (bucket,) = pattern["detail"]["bucket"]["name"]
         assert "RawBucket" in text_of(bucket)
-        assert pattern["detail"]["object"]["key"] == [{"prefix": RAW_PREFIX}]
         assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
-        writable = [
-            text_of(resource)
-            for statement in grants(template, "TransformRole")
-            if {"s3:PutObject", "s3:PutObjectTagging", "s3:CopyObject"} & set(as_list(statement["Action"]))
-            for resource in as_list(statement["Resource"])
-        ]
-        assert len(writable) == 7
-        assert not [where for where in writable if "RawBucket" in where and f"}}/{RAW_PREFIX}" in where]
+        (target,) = rule["Properties"]["Targets"]
+        for mapping in mappings:
+            if mapping["EventSourceArn"] == target["Arn"]:
+                function = mapping["FunctionName"]["Ref"].partition("Function")[0]
+                called[function] = [match["prefix"] for match in pattern["detail"]["object"]["key"]]
+    return called
+
+
+def written_by(template: Template, function: str) -> list[str]:
+    """The prefixes of the raw bucket under which a function may write."""
+    return [
+        where.partition("}/")[2].removesuffix("*")
+        for statement in grants(template, f"{function}Role")
+        if _WRITES & set(as_list(statement["Action"]))
+        for where in map(text_of, as_list(statement["Resource"]))
+        if "RawBucket" in where
+    ]
+
+
+def test_what_comes_into_the_raw_bucket_calls_transform_and_what_is_dropped_calls_the_import(
+    synthesis: Synthesis,
+) -> None:
+    for _, template in synthesis.of("compute"):
+        assert called_by(template) == {"Transform": [RAW_PREFIX], "ImportChart": [INBOX_PREFIX]}
+        assert len(resources(template, "AWS::Events::Rule")) == 2
+
+
+def test_no_function_can_start_itself_by_what_it_or_a_function_that_it_starts_may_write(synthesis: Synthesis) -> None:
+    for _, template in synthesis.of("compute"):
+        called = called_by(template)
+        starts = {
+            function: {
+                other
+                for other, prefixes in called.items()
+                for prefix in prefixes
+                for written in written_by(template, function)
+                # One of them lies in the other: an empty prefix would be the whole bucket.
+                if prefix.startswith(written) or written.startswith(prefix)
+            }
+            for function in called
+        }
+        assert starts == {"Transform": set(), "ImportChart": {"Transform"}}
+        assert written_by(template, "Transform") == [QUARANTINE_PREFIX]
+        assert sorted(written_by(template, "ImportChart")) == [INBOX_QUARANTINE_PREFIX, RAW_PREFIX]
 
 
 def test_the_raw_bucket_sends_its_events_to_eventbridge(synthesis: Synthesis) -> None:

@@ -105,6 +105,8 @@ def test_gzip_and_a_byte_order_mark_change_nothing(pack: Any) -> None:
     ("payload", "given", "error", "said"),
     [
         (b"", {}, InvalidDocument, "is empty"),
+        ("rank,uri".encode("utf-16"), {}, InvalidDocument, "is UTF-16 text, as spreadsheets save it"),
+        ("{}".encode("utf-16"), {}, InvalidDocument, "save it as UTF-8"),
         (b"rank,uri\n1,spotify:track:x\n", {}, NotAChart, "begins with 'rank,uri', not with 'rank,uri,artist_names"),
         (b'{"items": [', {}, InvalidDocument, "not JSON"),
         (b"[" * 100_000, {}, InvalidDocument, "not JSON"),

@@ -12,9 +12,11 @@ import pytest
 from lambdas.core import documents
 from lambdas.core.adapters.logs import JsonFormatter
 from lambdas.core.errors import AccessForbidden
+from lambdas.core.inbox import Inbox
 from lambdas.core.warehouse import Warehouse
 from lambdas.extract import handler as extract
 from lambdas.extract.poll import PollResult
+from lambdas.import_chart import handler as import_chart
 from lambdas.transform.handler import process
 from stacks.log_queries import LOG_QUERIES, LogQuery
 from tests.documents import document, track
@@ -35,7 +37,7 @@ def logged(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> dict[str, list[dict[str, Any]]]:
-    """What both functions log of a rate limit, a wall, a bad document, a damaged table and a defect."""
+    """What the functions log of a rate limit, a wall, bad documents and files, a damaged table and defects."""
     caplog.set_level(logging.INFO)
     for name in ("STAGE", "RAW_BUCKET", "SPOTIFY_CREDENTIALS_PARAMETER"):
         monkeypatch.setenv(name, "x")
@@ -68,7 +70,12 @@ def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
 
     tables.before_read = defect
     process([message(str(n), each.key) for n, each in enumerate(held)], warehouse)
-    return {"extract": logged(caplog, "extract"), "transform": logged(caplog, "transform")}
+
+    dropped = MemoryStore()
+    dropped.objects = {"inbox/bad.csv": b"", "inbox/defect.csv": b""}
+    dropped.before_read = defect
+    import_chart.process([message(key, key) for key in dropped.objects], Inbox(dropped))
+    return {name: logged(caplog, name) for name in ("extract", "import_chart", "transform")}
 
 
 def fields(query: LogQuery) -> list[str]:
@@ -91,7 +98,7 @@ def chosen(query: LogQuery, lines: dict[str, list[dict[str, Any]]]) -> list[dict
     return [line for function in query.functions for line in lines[function] if value(line, found[1]) == found[2]]
 
 
-@pytest.mark.parametrize(("name", "number"), [("last failures", 3), ("quarantined documents", 1), ("rate limits", 1)])
+@pytest.mark.parametrize(("name", "number"), [("last failures", 4), ("quarantined documents", 2), ("rate limits", 1)])
 def test_a_saved_query_finds_the_lines_it_is_for_and_every_field_it_shows_is_in_one_of_them(
     name: str, number: int, lines: dict[str, list[dict[str, Any]]]
 ) -> None:

@@ -14,11 +14,12 @@ from botocore.exceptions import ClientError
 from lambdas.core import documents
 from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.documents import RawDocument
+from lambdas.core.events import Message
 from lambdas.core.playlist import read_playlist
 from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.warehouse import Warehouse
 from lambdas.transform import handler as module
-from lambdas.transform.handler import Message, handler, process
+from lambdas.transform.handler import handler, process
 from tests.documents import DAY, document, track
 from tests.emf import emitted, values
 from tests.fakes import MemoryStore
@@ -79,7 +80,7 @@ def test_a_stray_object_that_cannot_be_put_on_record_comes_again_alone(warehouse
 
     def refuse(key: str) -> None:
         if key.startswith("quarantine/"):
-            raise ClientError({"Error": {"Code": "KeyTooLongError"}}, "PutObject")
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
 
     good = put(warehouse, document())
     warehouse.raw.before_write = refuse

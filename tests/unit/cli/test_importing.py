@@ -361,7 +361,7 @@ def test_an_event_told_again_is_one_that_the_transform_function_reads() -> None:
 
 
 def test_a_dry_run_refuses_what_the_import_would(top3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.importing.MAX_STORED_BYTES", 10)
+    monkeypatch.setattr("lambdas.core.imports.MAX_STORED_BYTES", 10)
     assert Buckets().run([top3], replace(CHART, dry_run=True)) == 1
 
 
