@@ -1,7 +1,9 @@
 """Every S3 key of the project is built and parsed here.
 
 Raw bucket:       raw/chart=<chart>/date=<YYYY-MM-DD>/<observed_at>-<provider>-<16 hex>.json.gz
+                  cache/tracks/<song_id>.json.gz
                   quarantine/<key that could not be used>.json
+                  state/<service>.json
 Warehouse bucket: <table>/year=<YYYY>/<chart>.parquet   and   <table>/<table>.parquet
 Keys hold no spaces, colons or plus signs, so that no client or event has to escape them.
 """
@@ -17,15 +19,20 @@ from lambdas.core.errors import InvalidChart, InvalidKey
 from lambdas.core.schema import Table
 
 RAW_PREFIX = "raw/"
+CACHED_SONGS_PREFIX = "cache/tracks/"
+"""Named by Spotify's address of a song, `/tracks/{id}`, whose answers lie here."""
 QUARANTINE_PREFIX = "quarantine/"
+STATE_PREFIX = "state/"
 SPOTIFY_RETENTION = {"retention": "spotify"}
-"""Tag of raw documents that a poll fetched. S3 expires them by it, for a lifecycle rule cannot see a provider in the
-middle of a key; documents without it, such as files that people bring, stay as long as their owner likes."""
+"""Tag of raw documents that a poll fetched, and of cached answers. S3 expires them by it, for a lifecycle rule cannot
+see a provider in the middle of a key; documents without it, such as files that people bring, stay as long as their
+owner likes."""
 _OBSERVED = "%Y%m%dT%H%M%SZ"
 _RAW = re.compile(
     r"raw/chart=(?P<chart>[^/]+)/date=(?P<date>\d{4}-\d{2}-\d{2})/"
     r"(?P<observed>\d{8}T\d{6}Z)-(?P<provider>[a-z_]+)-(?P<digest>[0-9a-f]{16})\.json\.gz"
 )
+_CACHED_SONG = re.compile(r"cache/tracks/(?P<song_id>[0-9A-Za-z]{22})\.json\.gz")
 
 
 @dataclass(frozen=True, order=True)
@@ -70,9 +77,27 @@ def day_prefix(chart: str, chart_date: date) -> str:
     return f"{chart_prefix(chart)}date={chart_date.isoformat()}/"
 
 
+def cached_song_key(song_id: str) -> str:
+    """Where Spotify's last answer about a song is kept."""
+    return f"{CACHED_SONGS_PREFIX}{song_id}.json.gz"
+
+
+def parse_cached_song_key(key: str) -> str:
+    """The id of the song whose answer lies under a key. Raises InvalidKey if it is not the key of a cached answer."""
+    found = _CACHED_SONG.fullmatch(key)
+    if not found:
+        raise InvalidKey(f"{key!r} is not the key of a cached answer ({CACHED_SONGS_PREFIX}<song id>.json.gz)")
+    return found["song_id"]
+
+
 def quarantine_key(key: str) -> str:
     """Where the reason is kept why the object under `key` could not be used."""
     return f"{QUARANTINE_PREFIX}{key}.json"
+
+
+def state_key(service: str) -> str:
+    """Where the memory of a service's rate limit is kept."""
+    return f"{STATE_PREFIX}{service}.json"
 
 
 def table_prefix(table: Table) -> str:
@@ -93,3 +118,11 @@ def year_prefix(table: Table, year: int | str) -> str:
 def chart_year_key(table: Table, chart: str, year: int) -> str:
     """The one object of a chart in a year."""
     return f"{year_prefix(table, year)}{chart}.parquet"
+
+
+def parse_chart_year_key(table: Table, key: str) -> tuple[str, int]:
+    """The chart and the year of one of a table's objects. Raises InvalidKey if it is not the key of one."""
+    found = re.fullmatch(rf"{re.escape(table_prefix(table))}year=(\d{{4}})/([^/]+)\.parquet", key)
+    if not found:
+        raise InvalidKey(f"{key!r} is not the key of an object of {table.name}")
+    return found[2], int(found[1])

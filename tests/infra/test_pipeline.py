@@ -6,7 +6,7 @@ import json
 
 import msgspec
 
-from lambdas.core.keys import RAW_PREFIX
+from lambdas.core.keys import CACHED_SONGS_PREFIX, RAW_PREFIX
 from lambdas.core.sources import PolledChart
 from stacks.config import NONCURRENT_DAYS
 from tests.infra.templates import PARTS, STAND_IN, Synthesis, as_list, grants, one, resources, text_of
@@ -14,6 +14,8 @@ from tests.infra.templates import PARTS, STAND_IN, Synthesis, as_list, grants, o
 STATEFUL = {
     "storage": {"RawBucket672A0DBB", "ResultsBucket46167C27", "WarehouseBucket56A35794"},
     "compute": {
+        "EnrichDeadLettersQueue3F7C774E",
+        "EnrichLogs40812279",
         "ExtractDeadLettersQueue3B79EF28",
         "ExtractLogs56BFE9EB",
         "TransformLogs6C6200D4",
@@ -45,6 +47,8 @@ _STATEFUL_TYPES = (
 OUTPUTS = {
     "storage": {"RawBucketName", "WarehouseBucketName", "ResultsBucketName"},
     "compute": {
+        "EnrichDeadLettersUrl",
+        "EnrichFunctionName",
         "ExtractFunctionName",
         "TransformFunctionName",
         "ExtractDeadLettersUrl",
@@ -101,14 +105,15 @@ def test_every_asynchronous_edge_ends_in_dead_letters(synthesis: Synthesis) -> N
         assert {kind: len(ends) for kind, ends in edges.items()} == {
             "rule target": 1,
             "schedule": len(config.charts),
-            "asynchronous invocation": 1,
+            "asynchronous invocation": 2,
         }
         assert all("DeadLetters" in end for ends in edges.values() for end in ends)
 
 
 def test_a_failed_poll_is_not_repeated_behind_the_next_polls_back(synthesis: Synthesis) -> None:
     for _, template in synthesis.of("compute"):
-        assert one(template, "AWS::Lambda::EventInvokeConfig")["MaximumRetryAttempts"] == 0
+        for name in ("Extract", "Enrich"):
+            assert one(template, "AWS::Lambda::EventInvokeConfig", name)["MaximumRetryAttempts"] == 0
 
 
 def test_a_message_stays_hidden_for_six_timeouts_and_the_window(synthesis: Synthesis) -> None:
@@ -136,7 +141,7 @@ def test_transform_cannot_start_itself(synthesis: Synthesis) -> None:
         pattern = one(template, "AWS::Events::Rule")["EventPattern"]
         (bucket,) = pattern["detail"]["bucket"]["name"]
         assert "RawBucket" in text_of(bucket)
-        assert pattern["detail"]["object"]["key"] == [{"prefix": RAW_PREFIX}]
+        assert pattern["detail"]["object"]["key"] == [{"prefix": RAW_PREFIX}, {"prefix": CACHED_SONGS_PREFIX}]
         assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
         writable = [
             text_of(resource)
@@ -145,7 +150,8 @@ def test_transform_cannot_start_itself(synthesis: Synthesis) -> None:
             for resource in as_list(statement["Resource"])
         ]
         assert len(writable) == 7
-        assert not [where for where in writable if "RawBucket" in where and f"}}/{RAW_PREFIX}" in where]
+        for prefix in (RAW_PREFIX, CACHED_SONGS_PREFIX):
+            assert not [where for where in writable if "RawBucket" in where and f"}}/{prefix}" in where]
 
 
 def test_the_raw_bucket_sends_its_events_to_eventbridge(synthesis: Synthesis) -> None:
