@@ -30,10 +30,10 @@ from lambdas.core.charts import end_of
 from lambdas.core.charts_csv import CsvTable
 from lambdas.core.documents import FORMAT_VERSION, RawDocument, encode, raw_answer
 from lambdas.core.errors import InvalidDocument
-from lambdas.core.events import encode_event
+from lambdas.core.events import Message, encode_event
 from lambdas.core.store import StoredObject
 from lambdas.core.warehouse import Warehouse
-from lambdas.transform.handler import Message, process
+from lambdas.transform.handler import process
 
 CHARTS: Final = 74
 POSITIONS: Final = 200

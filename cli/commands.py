@@ -95,6 +95,24 @@ def _withdraw_arguments(parser: argparse.ArgumentParser) -> None:
     _add_timeout(parser)
 
 
+def _calls(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() else 0
+    if not 2 <= number <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls from 2 (one is for the token) to 100000")
+    return number
+
+
+def _enrich_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-calls",
+        type=_calls,
+        metavar="N",
+        help="make at most N calls to Spotify (default: what the stage's configuration says)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="ask nothing, say what would be asked")
+    _add_timeout(parser)
+
+
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "statement",
@@ -155,6 +173,18 @@ COMMANDS: tuple[Command, ...] = (
         ),
         entry="cli.importing:import_command",
         add_arguments=_import_arguments,
+    ),
+    Command(
+        name="enrich",
+        group="use",
+        summary="complete songs that came from chart files: albums and artists from Spotify's Web API",
+        description="Ask Spotify's Web API about songs of which no more than a chart file's text is known, one call a "
+        "song, newest charts first, and wait until albums and artists are in the tables. What Spotify answers is kept: "
+        "no song is asked about twice, and what was broken off goes on with the next run. A run makes as many calls as "
+        "enrichment_calls_per_run of the stage allows. Needs credentials.",
+        examples=("etl enrich --dry-run", "etl enrich", "etl enrich --max-calls 100 --stage dev"),
+        entry="cli.enriching:enrich_command",
+        add_arguments=_enrich_arguments,
     ),
     Command(
         name="query",

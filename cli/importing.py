@@ -23,6 +23,7 @@ from lambdas.core.keys import parse_raw_key
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
+    from cli.stage import Stage
     from lambdas.core.store import ObjectStore
 
 SUFFIXES = (".json", ".json.gz", ".csv", ".csv.gz")
@@ -235,7 +236,17 @@ def import_command(arguments: argparse.Namespace) -> int:
             bucket=stage.output("storage", "RawBucketName"),
             keys=keys,
         ),
+        after=lambda: _wait_for_enrichment(stage),
     )
+
+
+def _wait_for_enrichment(stage: Stage) -> Iterator[str]:
+    """Which songs the files told no more of than their text, and what completes them."""
+    from cli.enriching import songs_waiting
+
+    if waiting := songs_waiting(raw=stage.raw_store(), tables=stage.warehouse_store()):
+        songs = count(waiting, "song waits", "songs wait")
+        yield f"{songs} for album and artists, which a chart file does not tell: `etl enrich --stage {stage.name}`"
 
 
 def tell_again(sqs: SQSClient, *, queue_url: str, bucket: str, keys: Iterable[str]) -> None:
@@ -265,8 +276,11 @@ def run_import(
     waiting: Waiting,
     status_command: str,
     tell_again: Callable[[set[str]], None],
+    after: Callable[[], Iterable[str]] = tuple,
 ) -> int:
     """Import the files, print a line for each, wait for the tables, print the count; the exit code.
+
+    `after` gives lines to print when chart files are in the tables.
 
     `tell_again` is called with the documents that were held before and are not in the tables: their events may have
     been lost, or have ended in the dead letters.
@@ -310,7 +324,11 @@ def run_import(
             "way); what is uploaded will be loaded, and the same command again continues"
         )
         return 130
-    return _conclude(tally, arrival, elapsed=elapsed, status_command=status_command, patience=waiting.patience_seconds)
+    code = _conclude(tally, arrival, elapsed=elapsed, status_command=status_command, patience=waiting.patience_seconds)
+    if any(parse_raw_key(key).provider == "charts_csv" for key in arrival.loaded):
+        for line in after():
+            say(line)
+    return code
 
 
 def _conclude(tally: Tally, arrival: Arrival, *, elapsed: float, status_command: str, patience: float) -> int:

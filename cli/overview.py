@@ -63,6 +63,7 @@ _QUEUES = (
     ("files waiting for the import_chart function", "ImportChartQueueUrl"),
     ("dead letters of the import_chart function", "ImportChartDeadLettersUrl"),
     ("dead letters of the extract function", "ExtractDeadLettersUrl"),
+    ("dead letters of the enrich function", "EnrichDeadLettersUrl"),
 )
 
 
@@ -211,7 +212,14 @@ def _data(stage: Stage) -> list[tuple[str, str]]:
     lines = [(f"table {table.name}", count(int(str(rows[table.name])), "row")) for table in TABLES]
     newest = athena.query(_NEWEST).records()
     said = f"{newest[0]['newest_date']} ({newest[0]['chart']})" if newest else "none: the tables are empty"
-    return [*lines, ("newest chart date", said)]
+    return [*lines, ("newest chart date", said), ("songs waiting for album and artists", _songs_waiting(stage))]
+
+
+def _songs_waiting(stage: Stage) -> str:
+    from cli.enriching import songs_waiting
+
+    waiting = songs_waiting(raw=stage.raw_store(), tables=stage.warehouse_store())
+    return f"{waiting:,}" + (f": `etl enrich --stage {stage.name}`" if waiting else "")
 
 
 def _queues(stage: Stage) -> list[tuple[str, str]]:

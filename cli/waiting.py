@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -32,6 +32,29 @@ class _QuarantineRecord(msgspec.Struct):
 
 
 @dataclass(frozen=True)
+class Pauses:
+    """How long to go on without anything new, and the clock (replaced in tests)."""
+
+    patience_seconds: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def until(self, is_over: Callable[[], bool], look: Callable[[], bool]) -> None:
+        """Look until it is over, or `look`, which tells whether anything was new, has found nothing for too long."""
+        last_arrival = self.clock()
+        pause = _FIRST_PAUSE_SECONDS
+        while not is_over():
+            began = self.clock()
+            if look():
+                last_arrival, pause = self.clock(), _FIRST_PAUSE_SECONDS
+            if is_over() or self.clock() - last_arrival >= self.patience_seconds:
+                break
+            # Looking never takes more than half of the time, however many objects there are.
+            self.sleep(max(pause, self.clock() - began))
+            pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
+
+
+@dataclass(frozen=True)
 class Waiting:
     """The buckets to look at, how long to go on without anything new, and the clock (replaced in tests)."""
 
@@ -48,19 +71,14 @@ class Waiting:
         """
         arrival = Arrival(missing=set(keys))
         total = len(arrival.missing)
-        last_arrival = self.clock()
-        pause = _FIRST_PAUSE_SECONDS
-        while arrival.missing:
-            began = self.clock()
-            if self._look(arrival):
-                last_arrival, pause = self.clock(), _FIRST_PAUSE_SECONDS
+
+        def look() -> bool:
+            has_news = self._look(arrival)
             if report is not None:
                 report(total - len(arrival.missing), total)
-            if not arrival.missing or self.clock() - last_arrival >= self.patience_seconds:
-                break
-            # Looking never takes more than half of the time, however many objects there are.
-            self.sleep(max(pause, self.clock() - began))
-            pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
+            return has_news
+
+        Pauses(self.patience_seconds, clock=self.clock, sleep=self.sleep).until(lambda: not arrival.missing, look)
         return arrival
 
     def look(self, keys: Iterable[str]) -> Arrival:
@@ -92,8 +110,14 @@ class Waiting:
         return {str(value) for value in parquet.column_values(SNAPSHOTS, batch, "raw_key")}
 
     def _look_in_quarantine(self, chart: str, arrival: Arrival) -> None:
-        by_record = {quarantine_key(key): key for key in arrival.missing}
-        for record_key in self.raw.keys(f"{QUARANTINE_PREFIX}{chart_prefix(chart)}"):
-            if (key := by_record.get(record_key)) is not None and (record := self.raw.get(record_key)) is not None:
-                arrival.quarantined[key] = msgspec.json.decode(record.body, type=_QuarantineRecord).reason
-                arrival.missing.discard(key)
+        for key, reason in quarantine_reasons(self.raw, chart_prefix(chart), arrival.missing):
+            arrival.quarantined[key] = reason
+            arrival.missing.discard(key)
+
+
+def quarantine_reasons(raw: ObjectStore, prefix: str, wanted: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Those of the wanted keys, all under a prefix, that are on record in quarantine, each with the reason."""
+    by_record = {quarantine_key(key): key for key in wanted}
+    for record_key in raw.keys(f"{QUARANTINE_PREFIX}{prefix}"):
+        if (key := by_record.get(record_key)) is not None and (record := raw.get(record_key)) is not None:
+            yield key, msgspec.json.decode(record.body, type=_QuarantineRecord).reason

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from lambdas.core.metrics import CHART, METRICS, RATE_LIMITED, SPOTIFY_REQUESTS
+from lambdas.core.metrics import CHART, METRICS, RATE_LIMITED, SONGS_WAITING, SPOTIFY_REQUESTS
 
 Template: TypeAlias = Mapping[str, Any]
 
@@ -193,7 +193,9 @@ def _text(value: Any) -> str:
 POLL_METRICS: Final = tuple(
     metric for metric in METRICS if metric in (SPOTIFY_REQUESTS, RATE_LIMITED) or metric.by_chart
 )
-LOAD_METRICS: Final = tuple(metric for metric in METRICS if metric not in POLL_METRICS)
+# Emitted by enrichments alone, which nothing starts in a stage as it ships: they are no part of this bill.
+ENRICHMENT_METRICS: Final = (SONGS_WAITING,)
+LOAD_METRICS: Final = tuple(metric for metric in METRICS if metric not in (*POLL_METRICS, *ENRICHMENT_METRICS))
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,16 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambdas.core.keys import INBOX_PREFIX, INBOX_QUARANTINE_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
-from lambdas.core.schema import TABLES
+from lambdas.core.keys import (
+    CACHED_SONGS_PREFIX,
+    INBOX_PREFIX,
+    INBOX_QUARANTINE_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    STATE_PREFIX,
+    table_prefix,
+)
+from lambdas.core.schema import CHART_ENTRIES, SONGS, TABLES
 from lambdas.core.sources import PolledChart
 from stacks import grants
 from stacks.checks import acknowledge, acknowledge_prefixes
@@ -27,11 +35,15 @@ from stacks.constructs.function import PipelineFunction
 from stacks.constructs.queue import DeadLetters, QueueWithDeadLetters
 
 FUNCTION_TIMEOUT = Duration.seconds(120)
+ENRICH_TIMEOUT = Duration.seconds(300)
+"""300 calls at a second each; a run that has no more time goes on at the next one."""
 BATCH_SIZE = 30
 IMPORT_BATCH_SIZE = 1
 """A dropped file may be anything, up to what takes all memory or time: with one a batch, that harms no other."""
 IMPORT_CONCURRENCY = 2
 """The least that an event source takes: a file is imported in well under a second."""
+LOADED_PREFIXES = (RAW_PREFIX, CACHED_SONGS_PREFIX)
+"""What the transform loads: raw documents, and Spotify's cached answers about songs."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +55,31 @@ class Poll:
     timezone: str
 
 
+@dataclass(frozen=True)
+class EnrichmentSettings:
+    """When songs are completed by themselves (None: never), calls that a run may make, and days until songs are old."""
+
+    schedule: str | None
+    calls_per_run: int
+    refresh_days: int
+
+
 class ComputeStack(Stack):
     """The functions of a stage and what calls them.
 
     extract is called by one schedule per polled chart. transform is called for every object that appears under `raw/`
-    of the raw bucket: S3 -> EventBridge -> queue -> function, in batches; what fails comes again alone and reaches the
-    dead letters after five receives. transform writes to the warehouse and to `quarantine/`, so it cannot call itself.
-    import_chart is called the same way for every object under `inbox/`, one at a time; it writes to `raw/`, which calls
-    transform, and to `quarantine/`, which calls nobody.
+    or `cache/tracks/` of the raw bucket: S3 -> EventBridge -> queue -> function, in batches; what fails comes again
+    alone and reaches the dead letters after five receives. transform writes to the warehouse and to `quarantine/`, so
+    it cannot call itself. import_chart is called the same way for every object under `inbox/`, one at a time; it writes
+    to `raw/`, which calls transform, and to `quarantine/`, which calls nobody. enrich writes to `cache/tracks/` and no
+    table; it is called by the command, and by a schedule if the stage has one.
 
     `spotify_endpoint` replaces Spotify's addresses; None, for the real Spotify.
 
-    Attributes: `extract`, `transform`, `extract_dead_letters` (polls that failed or could not be started),
-    `transform_queue`, `transform_dead_letters` (raw documents that were not loaded), `import_chart`,
-    `import_chart_queue`, `import_chart_dead_letters` (dropped files that were neither imported nor put on record).
+    Attributes: `extract`, `import_chart`, `transform`, `enrich`, `extract_dead_letters` (polls that failed or could not
+    be started), `enrich_dead_letters` (the same of enrichments), `import_chart_queue`, `import_chart_dead_letters`
+    (dropped files that were neither imported nor put on record), `transform_queue`, `transform_dead_letters` (documents
+    that were not loaded).
     """
 
     def __init__(
@@ -72,6 +95,7 @@ class ComputeStack(Stack):
         warehouse: s3.IBucket,
         polls: Sequence[Poll],
         credentials_parameter: str,
+        enrichment: EnrichmentSettings,
         batch_window: Duration,
         transform_concurrency: int,
         log_retention: logs.RetentionDays,
@@ -135,9 +159,9 @@ class ComputeStack(Stack):
         self._trigger(
             "RawDocumentCreated",
             "TransformBatches",
-            description="A raw document has come in",
+            description="A raw document or a cached answer has come in",
             bucket=raw,
-            prefixes=[RAW_PREFIX],
+            prefixes=LOADED_PREFIXES,
             queue=queue,
             function=self.transform,
             batch_size=BATCH_SIZE,
@@ -177,11 +201,39 @@ class ComputeStack(Stack):
             batch_window=None,
             concurrency=IMPORT_CONCURRENCY,
         )
+
+        self.enrich_dead_letters: sqs.IQueue = DeadLetters(self, "EnrichDeadLetters").queue
+        self.enrich = PipelineFunction(
+            self,
+            "Enrich",
+            package="enrich",
+            description="Asks Spotify about songs that chart files brought, and caches its answers",
+            environment={
+                "STAGE": stage,
+                "RAW_BUCKET": raw.bucket_name,
+                "WAREHOUSE_BUCKET": warehouse.bucket_name,
+                "SPOTIFY_CREDENTIALS_PARAMETER": credentials_parameter,
+                "SONG_REFRESH_DAYS": str(enrichment.refresh_days),
+                "ENRICHMENT_CALLS_PER_RUN": str(enrichment.calls_per_run),
+                **({} if spotify_endpoint is None else {"SPOTIFY_ENDPOINT": spotify_endpoint}),
+            },
+            grants=self._enrich_grants(raw, warehouse, credentials_parameter),
+            timeout=ENRICH_TIMEOUT,
+            # As extract, it waits for Spotify; the room is for the songs of a large warehouse.
+            memory_mib=512,
+            log_retention=log_retention,
+            removal=removal,
+            target=target,
+            on_failure=self.enrich_dead_letters,
+        )
+        self._schedule_enrichment(enrichment.schedule, stage=stage)
         self._acknowledge(raw, warehouse)
 
         CfnOutput(self, "ExtractFunctionName", value=self.extract.function.function_name)
         CfnOutput(self, "TransformFunctionName", value=self.transform.function.function_name)
+        CfnOutput(self, "EnrichFunctionName", value=self.enrich.function.function_name)
         CfnOutput(self, "ExtractDeadLettersUrl", value=self.extract_dead_letters.queue_url)
+        CfnOutput(self, "EnrichDeadLettersUrl", value=self.enrich_dead_letters.queue_url)
         CfnOutput(self, "TransformQueueUrl", value=self.transform_queue.queue_url)
         CfnOutput(self, "TransformDeadLettersUrl", value=self.transform_dead_letters.queue_url)
         CfnOutput(self, "ImportChartFunctionName", value=self.import_chart.function.function_name)
@@ -201,22 +253,51 @@ class ComputeStack(Stack):
             # A date counts as held only if the document that holds it is whole, which its content tells.
             grants.on_objects("ReadHeldDocuments", actions=["s3:GetObject"], bucket=raw, prefixes=[RAW_PREFIX]),
             grants.on_listing("SeeWhichDatesAreHeld", bucket=raw, prefix=RAW_PREFIX),
-            # Encrypted by the account's own key for SSM, which lets in everyone who may read the parameter:
-            # https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
-            iam.PolicyStatement(
-                sid="ReadSpotifyCredentials",
-                actions=["ssm:GetParameter"],
-                resources=[
-                    self.format_arn(
-                        service="ssm", resource="parameter", resource_name=credentials_parameter.removeprefix("/")
-                    )
-                ],
+            self._read_credentials(credentials_parameter),
+        ]
+
+    def _read_credentials(self, parameter: str) -> iam.PolicyStatement:
+        """Reading the credentials' parameter.
+
+        It is encrypted by the account's own key for SSM, which lets in everyone who may read the parameter:
+        https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
+        """
+        return iam.PolicyStatement(
+            sid="ReadSpotifyCredentials",
+            actions=["ssm:GetParameter"],
+            resources=[self.format_arn(service="ssm", resource="parameter", resource_name=parameter.removeprefix("/"))],
+        )
+
+    def _enrich_grants(
+        self, raw: s3.IBucket, warehouse: s3.IBucket, credentials_parameter: str
+    ) -> list[iam.PolicyStatement]:
+        return [
+            grants.on_objects(
+                "KeepAnswers",
+                actions=["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"],
+                bucket=raw,
+                prefixes=[CACHED_SONGS_PREFIX],
             ),
+            grants.on_objects(
+                "RememberRateLimits", actions=["s3:GetObject", "s3:PutObject"], bucket=raw, prefixes=[STATE_PREFIX]
+            ),
+            # Also to list what is cached: two statements, of which one has no condition, would be no narrower.
+            grants.on_missing_keys("TellNewAnswersAndListThem", bucket=raw),
+            grants.on_objects(
+                "ReadSongsAndCharts",
+                actions=["s3:GetObject"],
+                bucket=warehouse,
+                prefixes=[table_prefix(SONGS), table_prefix(CHART_ENTRIES)],
+            ),
+            grants.on_missing_keys("TellEmptyTablesAndListCharts", bucket=warehouse),
+            self._read_credentials(credentials_parameter),
         ]
 
     def _transform_grants(self, raw: s3.IBucket, warehouse: s3.IBucket) -> list[iam.PolicyStatement]:
         return [
-            grants.on_objects("ReadRawDocuments", actions=["s3:GetObject"], bucket=raw, prefixes=[RAW_PREFIX]),
+            grants.on_objects(
+                "ReadDocumentsAndAnswers", actions=["s3:GetObject"], bucket=raw, prefixes=LOADED_PREFIXES
+            ),
             grants.on_listing("ListTheDocumentsOfADay", bucket=raw, prefix=RAW_PREFIX),
             grants.on_objects("Quarantine", actions=["s3:PutObject"], bucket=raw, prefixes=[QUARANTINE_PREFIX]),
             grants.on_objects(
@@ -247,27 +328,13 @@ class ComputeStack(Stack):
         if not polls:
             return
         group = scheduler.CfnScheduleGroup(self, "Polls", name=f"spotify-etl-{stage}")
-        role = iam.Role(
-            self,
+        role = self._scheduler_role(
             "SchedulerRole",
+            group,
             description="What the schedules of polls may do",
-            assumed_by=iam.PrincipalWithConditions(
-                iam.ServicePrincipal("scheduler.amazonaws.com"),
-                # Against the confused deputy: only this account's schedules of this group.
-                {"StringEquals": {"aws:SourceAccount": self.account, "aws:SourceArn": group.attr_arn}},
-            ),
+            call=("Poll", self.extract),
+            keep=("KeepPollsNotStarted", self.extract_dead_letters),
         )
-        for statement in (
-            iam.PolicyStatement(
-                sid="Poll", actions=["lambda:InvokeFunction"], resources=[self.extract.function.function_arn]
-            ),
-            iam.PolicyStatement(
-                sid="KeepPollsNotStarted",
-                actions=["sqs:SendMessage"],
-                resources=[self.extract_dead_letters.queue_arn],
-            ),
-        ):
-            role.add_to_policy(statement)
         for poll in polls:
             schedule = scheduler.CfnSchedule(
                 self,
@@ -278,21 +345,64 @@ class ComputeStack(Stack):
                 schedule_expression=poll.schedule,
                 schedule_expression_timezone=poll.timezone,
                 flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-                target=scheduler.CfnSchedule.TargetProperty(
-                    arn=self.extract.function.function_arn,
-                    role_arn=role.role_arn,
-                    input=msgspec.json.encode(poll.chart).decode(),
-                    # Of the call to Lambda, not of the poll: the next poll of the day makes up for one that failed.
-                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                        maximum_event_age_in_seconds=3600, maximum_retry_attempts=3
-                    ),
-                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                        arn=self.extract_dead_letters.queue_arn
-                    ),
+                target=_scheduled(
+                    self.extract, role, self.extract_dead_letters, input=msgspec.json.encode(poll.chart).decode()
                 ),
             )
             # A schedule may fire as soon as it is there: not before its role may call.
             schedule.node.add_dependency(role)
+
+    def _schedule_enrichment(self, expression: str | None, *, stage: str) -> None:
+        """A schedule in a group of its own, so that neither role serves the other's schedules."""
+        if expression is None:
+            return
+        group = scheduler.CfnScheduleGroup(self, "Enrichments", name=f"spotify-etl-{stage}-enrich")
+        role = self._scheduler_role(
+            "EnrichSchedulerRole",
+            group,
+            description="What the schedule of enrichments may do",
+            call=("Enrich", self.enrich),
+            keep=("KeepEnrichmentsNotStarted", self.enrich_dead_letters),
+        )
+        schedule = scheduler.CfnSchedule(
+            self,
+            "Enrichment",
+            name="enrich",
+            description="Completes songs that chart files brought",
+            group_name=group.ref,
+            schedule_expression=expression,
+            schedule_expression_timezone="UTC",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=_scheduled(self.enrich, role, self.enrich_dead_letters, input="{}"),
+        )
+        schedule.node.add_dependency(role)
+
+    def _scheduler_role(
+        self,
+        construct_id: str,
+        group: scheduler.CfnScheduleGroup,
+        *,
+        description: str,
+        call: tuple[str, PipelineFunction],
+        keep: tuple[str, sqs.IQueue],
+    ) -> iam.Role:
+        """A role of one group's schedules, which may call one function, and keep what could not be started."""
+        role = iam.Role(
+            self,
+            construct_id,
+            description=description,
+            assumed_by=iam.PrincipalWithConditions(
+                iam.ServicePrincipal("scheduler.amazonaws.com"),
+                # Against the confused deputy: only this account's schedules of this group.
+                {"StringEquals": {"aws:SourceAccount": self.account, "aws:SourceArn": group.attr_arn}},
+            ),
+        )
+        for sid, action, arn in (
+            (call[0], "lambda:InvokeFunction", call[1].function.function_arn),
+            (keep[0], "sqs:SendMessage", keep[1].queue_arn),
+        ):
+            role.add_to_policy(iam.PolicyStatement(sid=sid, actions=[action], resources=[arn]))
+        return role
 
     def _trigger(
         self,
@@ -344,19 +454,46 @@ class ComputeStack(Stack):
     def _acknowledge(self, raw: s3.IBucket, warehouse: s3.IBucket) -> None:
         tables = [table_prefix(table) for table in TABLES]
         acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX])
-        acknowledge_prefixes(self.transform.role, bucket=raw, prefixes=[RAW_PREFIX, QUARANTINE_PREFIX])
+        acknowledge_prefixes(self.transform.role, bucket=raw, prefixes=[*LOADED_PREFIXES, QUARANTINE_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=warehouse, prefixes=tables)
         acknowledge_prefixes(
             self.import_chart.role, bucket=raw, prefixes=[INBOX_PREFIX, RAW_PREFIX, INBOX_QUARANTINE_PREFIX]
         )
-        for queue in (self.extract_dead_letters, self.transform_dead_letters, self.import_chart_dead_letters):
+        acknowledge_prefixes(self.enrich.role, bucket=raw, prefixes=[CACHED_SONGS_PREFIX, STATE_PREFIX])
+        acknowledge_prefixes(
+            self.enrich.role, bucket=warehouse, prefixes=[table_prefix(SONGS), table_prefix(CHART_ENTRIES)]
+        )
+        for queue in (
+            self.extract_dead_letters,
+            self.import_chart_dead_letters,
+            self.transform_dead_letters,
+            self.enrich_dead_letters,
+        ):
             acknowledge(
                 queue,
                 "Serverless-SQSRedrivePolicy",
                 reason="It is itself where messages end, and wait for a person: nothing reads it that could fail",
             )
-        acknowledge(
-            self.extract_dead_letters,
-            "AwsSolutions-SQS3",
-            reason="It is itself the dead letters: of schedules and of asynchronous calls, which the rule does not see",
-        )
+        for queue in (self.extract_dead_letters, self.enrich_dead_letters):
+            acknowledge(
+                queue,
+                "AwsSolutions-SQS3",
+                reason="It is itself the dead letters: of schedules and of asynchronous calls, which the rule does not "
+                "see",
+            )
+
+
+def _scheduled(
+    function: PipelineFunction, role: iam.IRole, dead_letters: sqs.IQueue, *, input: str
+) -> scheduler.CfnSchedule.TargetProperty:
+    """A call of a function by a schedule."""
+    return scheduler.CfnSchedule.TargetProperty(
+        arn=function.function.function_arn,
+        role_arn=role.role_arn,
+        input=input,
+        # Of the call to Lambda, not of the work: the next one by the schedule makes up for one that failed.
+        retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+            maximum_event_age_in_seconds=3600, maximum_retry_attempts=3
+        ),
+        dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letters.queue_arn),
+    )

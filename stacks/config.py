@@ -28,6 +28,7 @@ from lambdas.core.charts import (
     period_of,
     spotify_chart_of,
 )
+from lambdas.core.enrichment import LEAST_CALLS, MAX_CALLS
 from lambdas.core.errors import ConfigurationError, InvalidChart
 from lambdas.core.sources import PolledChart, PolledProvider
 from stacks.settings import (
@@ -100,6 +101,10 @@ def _cron(value: object) -> str:
             if number.isdigit() and not least <= int(number) <= most:
                 raise ValueError
     return str(value)
+
+
+def _schedule_or_null(value: object) -> str | None:
+    return None if value is None else _schedule(value)
 
 
 def _cron_or_null(value: object) -> str | None:
@@ -297,6 +302,30 @@ class StageConfig:
         parse=whole_number(NONCURRENT_DAYS + 1, 3650),
         fill=lambda _: 400,
         default="400",
+    )
+    song_refresh_days: int = setting(
+        "Days after which Spotify is asked again about a song that stands on the newest date of a chart.",
+        allowed="a whole number from 1 to 365",
+        parse=whole_number(1, 365),
+        fill=lambda _: 30,
+        default="30",
+    )
+    enrichment_calls_per_run: int = setting(
+        "Calls to Spotify that one `etl enrich`, or one scheduled enrichment, may make: one for each song, and one for "
+        "each token. An app in Development Mode met its quota after some 1,100 in 24 hours.",
+        allowed=f"a whole number from {LEAST_CALLS} to {MAX_CALLS}",
+        parse=whole_number(LEAST_CALLS, MAX_CALLS),
+        fill=lambda _: 300,
+        default="300",
+    )
+    enrichment_schedule: str | None = setting(
+        "When songs that chart files brought are completed by themselves, in UTC, e.g. 'cron(30 3 * * ? *)'. Needs "
+        "Spotify credentials.",
+        allowed="'cron(minutes hours day-of-month month day-of-week year)' with a '?' for exactly one of the two days, "
+        "or 'rate(N minutes|hours|days)', or null for only by `etl enrich`",
+        parse=_schedule_or_null,
+        fill=lambda _: None,
+        default="null: only by `etl enrich`",
     )
     result_retention_days: int = setting(
         "Days for which Athena's results are kept.",

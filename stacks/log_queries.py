@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Function: TypeAlias = Literal["extract", "import_chart", "transform"]
+Function: TypeAlias = Literal["extract", "import_chart", "transform", "enrich"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LogQuery:
 LOG_QUERIES = (
     LogQuery(
         "last failures",
-        ("extract", "import_chart", "transform"),
+        ("extract", "import_chart", "transform", "enrich"),
         (
             "fields @timestamp, logger, error, message, chart, year, key, reason, exception, @message",
             # The second half is what Lambda itself writes, which is no JSON.
@@ -55,7 +55,7 @@ LOG_QUERIES = (
     ),
     LogQuery(
         "rate limits",
-        ("extract",),
+        ("extract", "enrich"),
         (
             "fields @timestamp, result.chart, result.calls, result.retry_after_seconds, result.message",
             'filter result.outcome = "rate_limited"',

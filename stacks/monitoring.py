@@ -22,6 +22,7 @@ from lambdas.core.metrics import (
     NEW_SONGS,
     QUARANTINED_DOCUMENTS,
     RATE_LIMITED,
+    SONGS_WAITING,
     SPOTIFY_REQUESTS,
     STAGE,
     Metric,
@@ -82,7 +83,10 @@ class MonitoringStack(Stack):
         charts: Sequence[WatchedChart],
         extract: PipelineFunction,
         transform: PipelineFunction,
+        enrich: PipelineFunction,
+        enrichment_is_scheduled: bool,
         extract_dead_letters: sqs.IQueue,
+        enrich_dead_letters: sqs.IQueue,
         transform_queue: sqs.IQueue,
         transform_dead_letters: sqs.IQueue,
         import_chart: PipelineFunction,
@@ -101,12 +105,15 @@ class MonitoringStack(Stack):
         self._prefix = f"spotify-etl-{stage}"
         self._charts = charts
         self._extract, self._transform = extract, transform
-        self._extract_dead_letters = extract_dead_letters
+        self._enrich, self._enrichment_is_scheduled = enrich, enrichment_is_scheduled
+        self._extract_dead_letters, self._enrich_dead_letters = extract_dead_letters, enrich_dead_letters
         self._transform_queue, self._transform_dead_letters = transform_queue, transform_dead_letters
         self._import_chart, self._import_chart_dead_letters = import_chart, import_chart_dead_letters
         self.topic: sns.ITopic = self._topic(alarm_email)
         self.alarms: list[cloudwatch.IAlarm] = [
             *self._poll_alarms(),
+            *self._enrichment_alarms(),
+            *self._spotify_alarms(),
             *self._load_alarms(),
             *self._import_alarms(),
         ]
@@ -195,17 +202,40 @@ class MonitoringStack(Stack):
             tell_recovery=True,
             notify=self.topic,
         )
+        return [*fresh, failed.alarm]
+
+    def _enrichment_alarms(self) -> list[cloudwatch.IAlarm]:
+        """What is to be done about enrichments that nobody watches: where no schedule makes them, there are none."""
+        if not self._enrichment_is_scheduled:
+            return []
+        failed = RunbookAlarm(
+            self,
+            "EnrichmentFailed",
+            name=f"{self._prefix}-enrichment-failed",
+            meaning="An enrichment failed or could not be started: its event lies in the dead letters of enrich.",
+            heading="An enrichment failed",
+            metric=_waiting(self._enrich_dead_letters),
+            threshold=1,
+            tell_recovery=True,
+            notify=self.topic,
+        )
+        return [failed.alarm]
+
+    def _spotify_alarms(self) -> list[cloudwatch.IAlarm]:
+        """What is to be done about Spotify. A stage that calls it only when somebody asks for it has none of these."""
+        if not self._charts and not self._enrichment_is_scheduled:
+            return []
         limited = RunbookAlarm(
             self,
             "RateLimited",
             name=f"{self._prefix}-rate-limited",
-            meaning="In the past day Spotify asked a poll to wait longer than it can.",
+            meaning="In the past day Spotify asked a poll or an enrichment to wait longer than it can.",
             heading="Spotify limits the rate",
             metric=self._measured(RATE_LIMITED, statistic="Sum", period=_DAY),
             threshold=1,
             notify=self.topic,
         )
-        return [*fresh, failed.alarm, limited.alarm]
+        return [limited.alarm]
 
     def _load_alarms(self) -> list[cloudwatch.IAlarm]:
         """What is to be done about raw documents on their way into the tables."""
@@ -357,8 +387,10 @@ class MonitoringStack(Stack):
         )
         duration = self._transform.function.metric_duration(statistic="Maximum", period=_HOUR, label="transform")
         asked = [self._measured(metric, statistic="Sum", period=_DAY) for metric in (SPOTIFY_REQUESTS, RATE_LIMITED)]
+        waiting = self._measured(SONGS_WAITING, statistic="Minimum", period=_DAY)
         dashboard.add_widgets(
-            *([_graph("Spotify per day: calls, and polls it turned away", asked)] if self._charts else []),
+            # Of stages that poll nothing, too: whoever has chart files may complete their songs.
+            _graph("Spotify per day: calls, and runs it turned away", asked, [waiting]),
             _graph("Milliseconds of the longest run", [duration], limit=self._transform.timeout.to_milliseconds()),
         )
         return dashboard
@@ -372,6 +404,9 @@ class MonitoringStack(Stack):
         if self._charts:
             functions.append(("extract", self._extract))
             dead_letters.append(("extract", self._extract_dead_letters))
+        if self._enrichment_is_scheduled:
+            functions.append(("enrich", self._enrich))
+            dead_letters.append(("enrich", self._enrich_dead_letters))
         errors = [
             held.function.metric_errors(statistic="Sum", period=_HOUR, label=f"errors of {name}")
             for name, held in functions
@@ -388,6 +423,7 @@ class MonitoringStack(Stack):
             "extract": self._extract.log_group,
             "import_chart": self._import_chart.log_group,
             "transform": self._transform.log_group,
+            "enrich": self._enrich.log_group,
         }
         for query in LOG_QUERIES:
             logs.CfnQueryDefinition(

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from lambdas.core.queries import Query
 from stacks.catalog import CatalogStack
-from stacks.compute import ComputeStack, Poll
+from stacks.compute import ComputeStack, EnrichmentSettings, Poll
 from stacks.config import NONCURRENT_DAYS, StageConfig
 from stacks.constructs.bundling import AWS_TARGET, host_target
 from stacks.monitoring import MonitoringStack, WatchedChart
@@ -77,6 +77,11 @@ class PipelineStage(cdk.Stage):
                 Poll(chart=chart.polled, schedule=chart.schedule, timezone=chart.timezone) for chart in config.charts
             ],
             credentials_parameter=config.credentials_parameter,
+            enrichment=EnrichmentSettings(
+                schedule=config.enrichment_schedule,
+                calls_per_run=config.enrichment_calls_per_run,
+                refresh_days=config.song_refresh_days,
+            ),
             batch_window=cdk.Duration.seconds(config.batch_window_seconds),
             transform_concurrency=config.transform_concurrency,
             log_retention=_LOG_RETENTION[config.log_retention_days],
@@ -109,7 +114,10 @@ class PipelineStage(cdk.Stage):
             charts=[WatchedChart(chart=chart.chart, freshness_hours=chart.freshness_hours) for chart in config.charts],
             extract=self.compute.extract,
             transform=self.compute.transform,
+            enrich=self.compute.enrich,
+            enrichment_is_scheduled=config.enrichment_schedule is not None,
             extract_dead_letters=self.compute.extract_dead_letters,
+            enrich_dead_letters=self.compute.enrich_dead_letters,
             transform_queue=self.compute.transform_queue,
             transform_dead_letters=self.compute.transform_dead_letters,
             import_chart=self.compute.import_chart,

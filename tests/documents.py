@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from lambdas.core.cached_answers import CachedAnswer, told
 from lambdas.core.charts import period_of
 from lambdas.core.documents import FORMAT_VERSION, Provider, RawDocument, raw_answer
 
@@ -136,3 +137,8 @@ def document(
         origin="test",
         answers=tuple(raw_answer(answer) for answer in answers),
     )
+
+
+def cached_song(song: dict[str, Any], *, song_id: str | None = None, now: datetime = OBSERVED) -> CachedAnswer:
+    """What is cached of a song that Spotify tells of, under its own id unless another was asked for."""
+    return told(song_id or song["id"], raw_answer(song), now=now)

@@ -140,8 +140,16 @@ def _rank(item: Candidate) -> Rank:
     return item.rank
 
 
+class Versioned(Protocol):
+    """Anything that is stored as a document: it says by which format it is written."""
+
+    @property
+    def format_version(self) -> int: ...
+
+
 _encoder = msgspec.json.Encoder()
 D = TypeVar("D", bound=DocumentHeader)
+V = TypeVar("V", bound=Versioned)
 
 
 _decoder = cache(msgspec.json.Decoder)
@@ -165,8 +173,8 @@ def second(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def encode(document: RawDocument) -> bytes:
-    """The document's bytes in the raw bucket: single-line JSON, gzipped. The same document gives the same bytes."""
+def encode(document: Versioned) -> bytes:
+    """A document's bytes in the raw bucket: single-line JSON, gzipped. The same document gives the same bytes."""
     return gzip.compress(_encoder.encode(document), compresslevel=6, mtime=0)
 
 
@@ -177,14 +185,7 @@ def decode(stored: bytes, *, key: str, model: type[D]) -> D:
     field of the wrong type, a format version from the future, or content that its key does not name.
     """
     parts = parse_raw_key(key)
-    try:
-        document: D = _decoder(model).decode(unpack(stored, name=key))
-    except UNREADABLE_JSON as error:
-        raise InvalidDocument(f"{key}: {error}") from error
-    if document.format_version != FORMAT_VERSION:
-        raise InvalidDocument(
-            f"{key}: format version {document.format_version}, but this code reads {FORMAT_VERSION}: deploy a newer one"
-        )
+    document = decode_stored(stored, key=key, model=model)
     if document.observed_at.tzinfo is None or document.received_at.tzinfo is None:
         raise InvalidDocument(f"{key}: observed_at and received_at need a time zone")
     if document.withdrawal and not document.by_operator:
@@ -193,6 +194,23 @@ def decode(stored: bytes, *, key: str, model: type[D]) -> D:
     if told != (parts.chart, parts.chart_date, parts.provider):
         raise InvalidDocument(
             f"{key}: holds {document.chart} of {document.chart_date} ({document.provider}), which its key does not name"
+        )
+    return document
+
+
+def decode_stored(stored: bytes, *, key: str, model: type[V]) -> V:
+    """What is stored under `key` as a document of any kind.
+
+    Raises InvalidDocument naming the key and the reason: too large, cut off, not gzip, not JSON, a field of the wrong
+    type, or a format version from the future.
+    """
+    try:
+        document: V = _decoder(model).decode(unpack(stored, name=key))
+    except UNREADABLE_JSON as error:
+        raise InvalidDocument(f"{key}: {error}") from error
+    if document.format_version != FORMAT_VERSION:
+        raise InvalidDocument(
+            f"{key}: format version {document.format_version}, but this code reads {FORMAT_VERSION}: deploy a newer one"
         )
     return document
 

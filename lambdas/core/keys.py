@@ -2,7 +2,9 @@
 
 Raw bucket:       raw/chart=<chart>/date=<YYYY-MM-DD>/<observed_at>-<provider>-<16 hex>.json.gz
                   inbox/<folders>/<file>, as people drop it; folders may say chart=, date= and partial=
+                  cache/tracks/<song_id>.json.gz
                   quarantine/<key that could not be used>.json
+                  state/<service>.json
 Warehouse bucket: <table>/year=<YYYY>/<chart>.parquet   and   <table>/<table>.parquet
 Keys that the project makes hold no spaces, colons or plus signs, so that no client or event has to escape them. Those
 of the inbox are what people make them: any text of up to 1,024 bytes.
@@ -21,12 +23,16 @@ from lambdas.core.schema import Table
 
 RAW_PREFIX = "raw/"
 INBOX_PREFIX = "inbox/"
+CACHED_SONGS_PREFIX = "cache/tracks/"
+"""Named by Spotify's address of a song, `/tracks/{id}`, whose answers lie here."""
 QUARANTINE_PREFIX = "quarantine/"
 INBOX_QUARANTINE_PREFIX = f"{QUARANTINE_PREFIX}{INBOX_PREFIX}"
 """Of the records of dropped files."""
+STATE_PREFIX = "state/"
 SPOTIFY_RETENTION = {"retention": "spotify"}
-"""Tag of raw documents that a poll fetched. S3 expires them by it, for a lifecycle rule cannot see a provider in the
-middle of a key; documents without it, such as files that people bring, stay as long as their owner likes."""
+"""Tag of raw documents that a poll fetched, and of cached answers. S3 expires them by it, for a lifecycle rule cannot
+see a provider in the middle of a key; documents without it, such as files that people bring, stay as long as their
+owner likes."""
 _OBSERVED = "%Y%m%dT%H%M%SZ"
 _RAW = re.compile(
     r"raw/chart=(?P<chart>[^/]+)/date=(?P<date>\d{4}-\d{2}-\d{2})/"
@@ -37,6 +43,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MAX_KEY_BYTES = 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 _SHORTENED_BY_BYTES = 16 + len("-")
+_CACHED_SONG = re.compile(r"cache/tracks/(?P<song_id>[0-9A-Za-z]{22})\.json\.gz")
 
 
 @dataclass(frozen=True, order=True)
@@ -137,6 +144,19 @@ def _said_partial(value: str) -> bool:
     return value == "true"
 
 
+def cached_song_key(song_id: str) -> str:
+    """Where Spotify's last answer about a song is kept."""
+    return f"{CACHED_SONGS_PREFIX}{song_id}.json.gz"
+
+
+def parse_cached_song_key(key: str) -> str:
+    """The id of the song whose answer lies under a key. Raises InvalidKey if it is not the key of a cached answer."""
+    found = _CACHED_SONG.fullmatch(key)
+    if not found:
+        raise InvalidKey(f"{key!r} is not the key of a cached answer ({CACHED_SONGS_PREFIX}<song id>.json.gz)")
+    return found["song_id"]
+
+
 def quarantine_key(key: str) -> str:
     """Where the reason is kept why the object under `key` could not be used.
 
@@ -148,6 +168,11 @@ def quarantine_key(key: str) -> str:
     room = MAX_KEY_BYTES - len(f"{QUARANTINE_PREFIX}.json") - _SHORTENED_BY_BYTES
     beginning = key.encode()[:room].decode(errors="ignore")
     return f"{QUARANTINE_PREFIX}{beginning}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+
+
+def state_key(service: str) -> str:
+    """Where the memory of a service's rate limit is kept."""
+    return f"{STATE_PREFIX}{service}.json"
 
 
 def table_prefix(table: Table) -> str:
@@ -168,3 +193,11 @@ def year_prefix(table: Table, year: int | str) -> str:
 def chart_year_key(table: Table, chart: str, year: int) -> str:
     """The one object of a chart in a year."""
     return f"{year_prefix(table, year)}{chart}.parquet"
+
+
+def parse_chart_year_key(table: Table, key: str) -> tuple[str, int]:
+    """The chart and the year of one of a table's objects. Raises InvalidKey if it is not the key of one."""
+    found = re.fullmatch(rf"{re.escape(table_prefix(table))}year=(\d{{4}})/([^/]+)\.parquet", key)
+    if not found:
+        raise InvalidKey(f"{key!r} is not the key of an object of {table.name}")
+    return found[2], int(found[1])

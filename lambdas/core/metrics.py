@@ -36,8 +36,10 @@ class Metric:
         return (STAGE, CHART) if self.by_chart else (STAGE,)
 
 
-SPOTIFY_REQUESTS: Final = Metric("SpotifyRequests", "Calls to Spotify that a poll made.")
-RATE_LIMITED: Final = Metric("RateLimited", "1 if Spotify asked a poll to wait longer than it can, else 0.")
+SPOTIFY_REQUESTS: Final = Metric("SpotifyRequests", "Calls to Spotify that a poll or an enrichment made.")
+RATE_LIMITED: Final = Metric(
+    "RateLimited", "1 if Spotify asked a poll or an enrichment to wait longer than it can, else 0."
+)
 CHART_AGE_HOURS: Final = Metric(
     "ChartAgeHours",
     "Hours since the end of the newest chart date that is held, at each poll, whatever came of it. There is no value "
@@ -45,19 +47,23 @@ CHART_AGE_HOURS: Final = Metric(
     unit="None",
     by_chart=True,
 )
+SONGS_WAITING: Final = Metric(
+    "SongsWaiting", "Songs without album and artists that Spotify was not asked about yet, at the end of an enrichment."
+)
 DOCUMENTS_LOADED: Final = Metric("DocumentsLoaded", "Usable raw documents of the days that a batch loaded.")
 CHART_ENTRIES: Final = Metric("ChartEntries", "Rows of chart_entries on the days that a batch loaded.")
 NEW_SONGS: Final = Metric("NewSongs", "Songs that the warehouse did not hold before a batch.")
 QUARANTINED_DOCUMENTS: Final = Metric(
     "QuarantinedDocuments",
-    "Documents, or other objects in the raw zone or inbox, that a batch could not use. One counts again when its day "
-    "is loaded, or its file dropped, again.",
+    "Documents, cached answers, dropped files, or other objects in the raw zone that a batch could not use. One counts "
+    "again when its day or its song is loaded, or its file dropped, again.",
 )
 
 METRICS: Final = (
     SPOTIFY_REQUESTS,
     RATE_LIMITED,
     CHART_AGE_HOURS,
+    SONGS_WAITING,
     DOCUMENTS_LOADED,
     CHART_ENTRIES,
     NEW_SONGS,

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from lambdas.core.documents import DocumentHeader
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
-from lambdas.core.reading import Reading, checked_id
+from lambdas.core.reading import Reading, at, checked_id
 from lambdas.core.rows import Row, days, milliseconds
 from lambdas.core.web_api import Album, Entry, Page, PlaylistAnswer, Song, link, page_in
 
@@ -82,7 +82,7 @@ def read_playlist(document: DocumentHeader, pages: Iterable[Page]) -> Reading:
         if song_id in reading.songs:
             reading.warnings.append(f"song {song_id} is listed again at position {position}")
         else:
-            _read_song(song, song_id, position, observed, reading)
+            read_song(song, song_id, position, observed, reading)
     reading.depth = max(position for position, _ in positions)
     reading.gaps = len(positions) - len(reading.entries)
     if not reading.entries:
@@ -111,8 +111,12 @@ def _positions(pages: Iterable[Page], *, partial: bool) -> list[tuple[int, Entry
     return sorted(placed.items())
 
 
-def _read_song(song: Song, song_id: str, position: int, observed: int, reading: Reading) -> None:
-    """Take in a song that is met for the first time, with its album, its artists and their credit."""
+def read_song(song: Song, song_id: str, position: int | None, observed: int, reading: Reading) -> None:
+    """Take in a song that is met for the first time, with its album, its artists and their credit.
+
+    `position` is for messages, None where there is none; `observed` is in milliseconds since 1970. Raises
+    InvalidDocument for a malformed id of an album or an artist.
+    """
     albums, artists = reading.albums, reading.artists
     album = song.album
     album_id = None
@@ -144,7 +148,7 @@ def _read_song(song: Song, song_id: str, position: int, observed: int, reading: 
     credit: list[Row] = []
     for artist_position, artist in enumerate(song.artists, 1):
         if artist.id is None:
-            reading.warnings.append(f"position {position}: artist {artist.name!r} has no id")
+            reading.warnings.append(f"{at(position)}artist {artist.name!r} has no id")
             continue
         artist_id = artist.id
         credit.append((song_id, artist_position, artist_id, _DETAIL, observed))

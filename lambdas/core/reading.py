@@ -38,8 +38,13 @@ class Reading:
         return held
 
 
-def checked_id(text: str, noun: str, position: int) -> str:
-    """A Spotify id: 22 letters and digits. Raises InvalidDocument for anything else."""
+def checked_id(text: str, noun: str, position: int | None) -> str:
+    """A Spotify id: 22 letters and digits. Raises InvalidDocument for anything else, with the position if any."""
     if len(text) != ID_LENGTH or not text.isascii() or not text.isalnum():
-        raise InvalidDocument(f"position {position}: {text[:40]!r} is not the id of a {noun} (22 letters and digits)")
+        raise InvalidDocument(f"{at(position)}{text[:40]!r} is not the id of a {noun} (22 letters and digits)")
     return text
+
+
+def at(position: int | None) -> str:
+    """Beginning of a message about what stands at a position; empty for an answer that has no positions."""
+    return "" if position is None else f"position {position}: "

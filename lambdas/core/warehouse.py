@@ -1,9 +1,12 @@
-"""Loading raw documents into the warehouse: the use case behind the transform function.
+"""Loading raw documents and cached answers into the warehouse: the use case behind the transform function.
 
 The days of one chart and year are loaded together: the year's objects are read, then the days' documents are listed and
 read, the winner of each day is picked, and the objects are written back on condition that nobody changed them since.
 Listing comes after reading: whoever wrote in between had listed before, so a writer that wins has seen every document
 that any earlier writer saw, and no update is lost.
+
+A cached answer belongs to no day: its rows are merged into the dimensions, where the better row stays whoever came
+first.
 """
 
 from __future__ import annotations
@@ -18,11 +21,13 @@ from typing import TypeAlias
 from arro3.core import RecordBatch
 
 from lambdas.core import parquet
+from lambdas.core.cached_answers import decode_answer, read_answer
 from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
 from lambdas.core.documents import MAX_STORED_BYTES, DocumentHeader, Rank, winner
 from lambdas.core.errors import InvalidDocument, WriteConflict
 from lambdas.core.keys import (
     RawKey,
+    cached_song_key,
     chart_prefix,
     chart_year_key,
     day_prefix,
@@ -50,13 +55,14 @@ class LoadReport:
     """What a load did, for the log and the metrics."""
 
     documents: int = 0
+    answers: int = 0
     days: int = 0
     entries: int = 0
     new_songs: int = 0
     objects_written: int = 0
     conflicts: int = 0
     quarantined: dict[str, str] = field(default_factory=dict)
-    """Key of each document that could not be used, with the reason."""
+    """Key of each document or cached answer that could not be used, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ class Warehouse:
             read = self._read_days(chart, year, wanted, known, report)
             if not read:
                 return report
-            self._write_dimensions([item for items in read.values() for item in items], report)
+            self._write_dimensions([item.reading for items in read.values() for item in items], report)
             entries = {days(day): winner(items).reading.entries for day, items in read.items()}
             snapshots = {days(day): _snapshot_rows(items) for day, items in read.items()}
             if self._write_days(CHART_ENTRIES, entries_key, held_entries, entries, report) and self._write_days(
@@ -112,6 +118,21 @@ class Warehouse:
                 return report
             report.conflicts += 1
         raise WriteConflict(f"{entries_key}: {MAX_ATTEMPTS} attempts lost to other writers: it will be tried again")
+
+    def load_songs(self, song_ids: Iterable[str]) -> LoadReport:
+        """Make the tables hold what the cached answers about these songs tell: songs, albums, artists and credits.
+
+        Each table is merged once for all of them. An answer that cannot be used is quarantined with its reason, and the
+        rest go on; one that is gone, or says that Spotify knows no such song, changes nothing. Raises as `load`.
+        """
+        report = LoadReport()
+        readings = [
+            reading
+            for song_id in sorted(set(song_ids))
+            if (reading := self._read_answer(cached_song_key(song_id), report)) is not None
+        ]
+        self._write_dimensions(readings, report)
+        return report
 
     def quarantine(self, key: str, reason: str) -> None:
         """Keep on record that the object under `key` cannot be used, and why. The object itself stays where it is."""
@@ -150,17 +171,33 @@ class Warehouse:
                     f"chart date {document.chart_date} lies outside {FIRST_YEAR} to {last_year(today)}"
                 )
         except InvalidDocument as error:
-            report.quarantined[key] = str(error)
-            self.quarantine(key, str(error))
+            self._set_aside(key, error, report)
             return None
         report.documents += 1
         return _Read(key=key, document=document, rank=document.rank(digest), reading=reading)
 
-    def _write_dimensions(self, read: Sequence[_Read], report: LoadReport) -> None:
+    def _read_answer(self, key: str, report: LoadReport) -> Reading | None:
+        """What the cached answer under `key` tells; None if it is gone, or cannot be used (then it is quarantined)."""
+        try:
+            stored = self.raw.get(key, max_bytes=MAX_STORED_BYTES)
+            if stored is None:
+                return None
+            reading = read_answer(decode_answer(stored.body, key=key))
+        except InvalidDocument as error:
+            self._set_aside(key, error, report)
+            return None
+        report.answers += 1
+        return reading
+
+    def _set_aside(self, key: str, error: InvalidDocument, report: LoadReport) -> None:
+        report.quarantined[key] = str(error)
+        self.quarantine(key, str(error))
+
+    def _write_dimensions(self, readings: Sequence[Reading], report: LoadReport) -> None:
         for table in DIMENSIONS:
             groups: dict[str, Group] = {}
-            for item in read:
-                for key, rows in item.reading.rows_for(table).items():
+            for reading in readings:
+                for key, rows in reading.rows_for(table).items():
                     groups[key] = better(table, groups[key], rows) if key in groups else rows
             if groups:
                 self._write_dimension(table, groups, report)

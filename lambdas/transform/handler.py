@@ -1,15 +1,15 @@
-"""transform: raw documents into the warehouse's tables.
+"""transform: raw documents and cached answers into the warehouse's tables.
 
-S3 -> EventBridge -> SQS -> here, in batches. A message is done when its day is in the tables, or its document is on
-record in quarantine; messages that failed are named in the answer, come again, and after the queue's number of receives
-lie in the dead letters.
+S3 -> EventBridge -> SQS -> here, in batches. A message is done when its day or its song is in the tables, or its
+document is on record in quarantine; messages that failed are named in the answer, come again, and after the queue's
+number of receives lie in the dead letters.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cache
@@ -25,7 +25,7 @@ from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey, PipelineError
 from lambdas.core.events import Batch, BatchAnswer, Message, decode_event
-from lambdas.core.keys import RawKey, parse_raw_key
+from lambdas.core.keys import CACHED_SONGS_PREFIX, RawKey, parse_cached_song_key, parse_raw_key
 from lambdas.core.metrics import CHART_ENTRIES, DOCUMENTS_LOADED, NEW_SONGS, QUARANTINED_DOCUMENTS, Metric, MetricSink
 from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
 
@@ -84,7 +84,7 @@ def _opened() -> tuple[Warehouse, MetricSink]:
 
 
 def handler(event: Batch, context: object) -> BatchAnswer:  # noqa: ARG001 - Lambda's signature
-    """Load the days that the batch's messages name."""
+    """Load the days and the songs that the batch's messages name."""
     warehouse, metrics = _opened()
     processed = process(event["Records"], warehouse)
     metrics.emit(processed.metrics)
@@ -92,9 +92,10 @@ def handler(event: Batch, context: object) -> BatchAnswer:  # noqa: ARG001 - Lam
 
 
 def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
-    """Load the days that the messages name, grouped by chart and year."""
+    """Load the days that the messages name, grouped by chart and year, and the songs, all at once."""
     processed = Processed()
     by_key: dict[RawKey, list[str]] = {}
+    by_song: dict[str, list[str]] = {}
     for message in messages:
         identifier = message["messageId"]
         try:
@@ -104,7 +105,10 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
             processed.failed.append(identifier)
             continue
         try:
-            by_key.setdefault(parse_raw_key(key), []).append(identifier)
+            if key.startswith(CACHED_SONGS_PREFIX):
+                by_song.setdefault(parse_cached_song_key(key), []).append(identifier)
+            else:
+                by_key.setdefault(parse_raw_key(key), []).append(identifier)
         except InvalidKey as error:
             if _quarantine(warehouse, key, str(error)):
                 processed.quarantined += 1
@@ -118,6 +122,8 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
             if key.chart == chart and key.chart_date in unloaded
             for identifier in identifiers
         ]
+    unloaded_songs = _load_songs(warehouse, by_song.keys(), processed)
+    processed.failed += [identifier for song_id in unloaded_songs for identifier in by_song[song_id]]
     return processed
 
 
@@ -145,8 +151,30 @@ def _load(warehouse: Warehouse, chart: str, year: int, dates: set[date], process
         if len(dates) == 1:
             return dates
         return {day for day in dates if _load(warehouse, chart, year, {day}, processed)}
+    _count(report, processed, {"chart": chart, "year": year})
+    return set()
+
+
+def _load_songs(warehouse: Warehouse, song_ids: Collection[str], processed: Processed) -> list[str]:
+    """Load the songs' cached answers; those that failed."""
+    if not song_ids:
+        return []
+    try:
+        report = warehouse.load_songs(song_ids)
+    except (PipelineError, BotoCoreError, ClientError) as error:
+        _log.error("songs could not be loaded", extra={"songs": sorted(song_ids), "reason": str(error)})
+        return sorted(song_ids)
+    except Exception as error:  # noqa: BLE001 - as for a day: one answer's defect never holds up the others
+        _log.exception("songs could not be loaded", extra={"songs": sorted(song_ids), "reason": str(error)})
+        if len(song_ids) == 1:
+            return list(song_ids)
+        return [failed for song_id in sorted(song_ids) for failed in _load_songs(warehouse, {song_id}, processed)]
+    _count(report, processed, {"songs": len(song_ids)})
+    return []
+
+
+def _count(report: LoadReport, processed: Processed, what: Mapping[str, object]) -> None:
     processed.add(report)
     for key, reason in report.quarantined.items():
         _log.warning("quarantined", extra={"key": key, "reason": reason})
-    _log.info("loaded", extra={"chart": chart, "year": year} | asdict(report))
-    return set()
+    _log.info("loaded", extra={**what, **asdict(report)})

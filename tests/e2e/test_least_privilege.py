@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from lambdas.core.cached_answers import gone
 from lambdas.core.documents import encode
 from lambdas.core.keys import (
+    CACHED_SONGS_PREFIX,
     INBOX_PREFIX,
     INBOX_QUARANTINE_PREFIX,
     QUARANTINE_PREFIX,
@@ -26,7 +28,7 @@ from lambdas.core.keys import (
 from lambdas.core.schema import TABLES
 from local.emulator import lifecycle
 from local.spotify.model import chart
-from tests.documents import csv_file, csv_row, document
+from tests.documents import cached_song, csv_answer, csv_file, csv_row, document, track
 from tests.e2e.conftest import Etl
 from tests.e2e.secure_stage import Grant, SecureStage, eventually
 
@@ -35,10 +37,16 @@ pytestmark = pytest.mark.e2e
 DAILY, WEEKLY = "regional-global-daily", "regional-global-weekly"
 GOOD = document(chart="road-trip")
 GOOD_KEY = GOOD.key
+SONGS = [entry.song for entry in chart("regional-us-daily", date(2025, 3, 1))[:3]]
+FILE = document(
+    [csv_answer([csv_row(n, uri=f"spotify:track:{song.id}", track_name=song.name) for n, song in enumerate(SONGS, 1)])],
+    chart="of-a-file",
+    provider="charts_csv",
+)
 BAD_KEY = "raw/chart=road-trip/date=2026-03-07/20260308T060000Z-playlist-0123456789abcdef.json.gz"
 DROPPED = "dropped"
 FILE_KEY = f"{INBOX_PREFIX}chart={DROPPED}/date=2026-03-07/a file+1.csv"
-FILE = csv_file([csv_row(1), csv_row(2, "b")]).encode()
+DROPPED_FILE = csv_file([csv_row(1), csv_row(2, "b")]).encode()
 BAD_FILE_KEY = f"{INBOX_PREFIX}chart=BAD NAME/a file+1.csv"
 
 
@@ -65,8 +73,8 @@ def stage(etl: Etl) -> SecureStage:
     assert polled.payload.get("outcome") == "stored", polled.told
     assert stage.store("RawBucket").put_new(GOOD_KEY, encode(GOOD))
     assert stage.store("RawBucket").put_new(BAD_KEY, b"not gzip")
-    assert stage.store("RawBucket").put_new(FILE_KEY, FILE)
-    assert stage.store("RawBucket").put_new(BAD_FILE_KEY, FILE)
+    assert stage.store("RawBucket").put_new(FILE_KEY, DROPPED_FILE)
+    assert stage.store("RawBucket").put_new(BAD_FILE_KEY, DROPPED_FILE)
     eventually(lambda: len(stage.keys("WarehouseBucket", "snapshots/")) == 3, what="all documents are in the tables")
     eventually(lambda: len(stage.keys("RawBucket", QUARANTINE_PREFIX)) == 2, what="what is bad is in quarantine")
     return stage
@@ -166,6 +174,7 @@ def test_no_queue_lets_in_anyone_but_the_rule_that_fills_it(stage: SecureStage) 
         ]
     assert let_in == {
         "ExtractDeadLettersQueue": [],
+        "EnrichDeadLettersQueue": [],
         "TransformQueue": [("events.amazonaws.com", documents)],
         "TransformQueueDeadLettersQueue": [("events.amazonaws.com", documents)],
         "ImportChartQueue": [("events.amazonaws.com", files)],
@@ -235,9 +244,34 @@ def _quarantine_a_file_that_is_bad_for_another_reason(stage: SecureStage) -> str
     return ""
 
 
+def _load_an_answer(stage: SecureStage) -> str:
+    answer = cached_song(track("Of an answer"))
+    stage.store("RawBucket").put_new(answer.key, encode(answer))
+    loaded = stage.tell("Transform", answer.key)
+    return loaded.told if loaded.raised or loaded.payload["batchItemFailures"] else ""
+
+
+def _enrich(stage: SecureStage) -> str:
+    """One song was gone long ago, and is asked about again; the others never were."""
+    stage.empty("WarehouseBucket")
+    stage.empty("RawBucket", CACHED_SONGS_PREFIX)
+    old = gone(SONGS[0].id, before=None, now=datetime(2020, 1, 1, tzinfo=UTC))
+    for key, item in ((FILE.key, FILE), (old.key, old)):
+        stage.store("RawBucket").put_new(key, encode(item))
+    assert stage.tell("Transform", FILE.key).payload == {"batchItemFailures": []}
+    done = stage.invoke("Enrich", {})
+    # What only cannot be counted is no reason to fail.
+    if done.raised or done.payload["outcome"] != "finished" or "could not be counted" in done.log:
+        return done.told
+    assert sorted(done.payload["answered"]) == sorted(song.id for song in SONGS), done.told
+    return ""
+
+
 POLL_WHAT_IS_NOT_HELD = Scenario("poll a chart that is not held", _poll_what_is_not_held)
 POLL_WHAT_IS_HELD = Scenario("poll a chart that is held", _poll_what_is_held)
 LOAD_INTO_EMPTY_TABLES = Scenario("load a document into empty tables", _load_into_empty_tables)
+LOAD_AN_ANSWER = Scenario("load an answer about a song", _load_an_answer)
+ENRICH = Scenario("ask about the songs of a chart file", _enrich)
 QUARANTINE = Scenario("quarantine a bad document", _quarantine)
 IMPORT_A_FILE = Scenario("import a dropped file", _import_a_file)
 QUARANTINE_A_FILE = Scenario("quarantine a dropped file anew", _quarantine_a_file_that_is_bad_for_another_reason)
@@ -249,11 +283,21 @@ PROOFS: dict[str, Scenario] = {
     "Extract: s3:GetObject on RawBucket/raw/*": POLL_WHAT_IS_HELD,
     "Transform: s3:ListBucket on RawBucket": LOAD_INTO_EMPTY_TABLES,
     "Transform: s3:GetObject on RawBucket/raw/*": LOAD_INTO_EMPTY_TABLES,
+    "Transform: s3:GetObject on RawBucket/cache/tracks/*": LOAD_AN_ANSWER,
     "Transform: s3:PutObject on RawBucket/quarantine/*": QUARANTINE,
     "ImportChart: s3:GetObject on RawBucket/inbox/*": IMPORT_A_FILE,
     "ImportChart: s3:PutObject on RawBucket/raw/*": IMPORT_A_FILE,
     "ImportChart: s3:PutObject on RawBucket/quarantine/inbox/*": QUARANTINE_A_FILE,
     "ImportChart: s3:GetObject on RawBucket/quarantine/inbox/*": QUARANTINE_A_FILE,
+    "Enrich: s3:GetObject on RawBucket/cache/tracks/*": ENRICH,
+    "Enrich: s3:PutObject on RawBucket/cache/tracks/*": ENRICH,
+    "Enrich: s3:GetObject on RawBucket/state/*": ENRICH,
+    "Enrich: s3:PutObject on RawBucket/state/*": ENRICH,
+    "Enrich: s3:ListBucket on RawBucket": ENRICH,
+    "Enrich: s3:GetObject on WarehouseBucket/songs/*": ENRICH,
+    "Enrich: s3:GetObject on WarehouseBucket/chart_entries/*": ENRICH,
+    "Enrich: s3:ListBucket on WarehouseBucket": ENRICH,
+    "Enrich: ssm:GetParameter on parameter/spotify-etl/local/spotify": ENRICH,
 } | {
     f"Transform: {action} on WarehouseBucket/{table_prefix(table)}*": LOAD_INTO_EMPTY_TABLES
     for table in TABLES
@@ -291,6 +335,10 @@ _IMPORT_TEST = (
     "tests/infra/test_permissions.py::"
     "test_import_chart_may_only_read_dropped_files_and_add_raw_documents_and_records_of_files"
 )
+_ENRICH_TEST = (
+    "tests/infra/test_permissions.py::"
+    "test_enrich_may_only_read_songs_and_charts_keep_answers_and_limits_and_read_its_own_parameter"
+)
 _SCHEDULER_TEST = (
     "tests/infra/test_permissions.py::"
     "test_schedules_may_only_call_extract_and_only_schedules_of_the_stage_may_use_their_role"
@@ -313,6 +361,21 @@ UNENFORCED = (
         ("ExtractDeadLettersQueue",),
         "the emulator delivers to an on-failure destination by itself, not as the function's role",
         _EXTRACT_TEST,
+    ),
+    Unenforced("Enrich", _WRITE_LOGS, ("log-group:EnrichLogs:*",), _OWN_LOGS, _ENRICH_TEST),
+    Unenforced(
+        "Enrich",
+        ("s3:PutObjectTagging",),
+        ("RawBucket/cache/tracks/*",),
+        "the emulator checks a PutObject that carries tags for s3:PutObject alone",
+        _ENRICH_TEST,
+    ),
+    Unenforced(
+        "Enrich",
+        ("sqs:SendMessage",),
+        ("EnrichDeadLettersQueue",),
+        "the emulator delivers to an on-failure destination by itself, not as the function's role",
+        _ENRICH_TEST,
     ),
     Unenforced("Transform", _WRITE_LOGS, ("log-group:TransformLogs:*",), _OWN_LOGS, _TRANSFORM_TEST),
     Unenforced("Transform", ("s3:ListBucket",), ("WarehouseBucket",), _MISSING_KEYS, _TRANSFORM_TEST),
@@ -424,13 +487,10 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
     with (
         stage.only("Scheduler", []),
         stage.only("Crawler", []),
-        stage.only("Extract", [grant for grant in stage.grants if grant.role == "Extract" and str(grant) in PROOFS]),
-        stage.only(
-            "Transform", [grant for grant in stage.grants if grant.role == "Transform" and str(grant) in PROOFS]
-        ),
-        stage.only(
-            "ImportChart", [grant for grant in stage.grants if grant.role == "ImportChart" and str(grant) in PROOFS]
-        ),
+        stage.only("Extract", _proven(stage, "Extract")),
+        stage.only("Transform", _proven(stage, "Transform")),
+        stage.only("ImportChart", _proven(stage, "ImportChart")),
+        stage.only("Enrich", _proven(stage, "Enrich")),
     ):
         began = datetime.now(UTC)
         function = stage.functions.get_function_configuration(FunctionName=stage.physical("ExtractFunction"))
@@ -460,7 +520,7 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
         assert json.loads(failure[0]["Body"])["requestPayload"] == {"chart": "no chart"}
 
         assert stage.store("RawBucket").put_new(by_queue.key, encode(by_queue))
-        assert stage.store("RawBucket").put_new(dropped, FILE)
+        assert stage.store("RawBucket").put_new(dropped, DROPPED_FILE)
         eventually(
             lambda: (
                 {"snapshots/year=2026/without-rights.parquet", "snapshots/year=2026/dropped-without-rights.parquet"}
@@ -470,7 +530,21 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
         )
         gone = stage.tell("ImportChart", f"{INBOX_PREFIX}gone.csv")
         assert gone.payload == {"batchItemFailures": []}, gone.told
-        for name in ("ExtractLogs", "TransformLogs", "ImportChartLogs"):
+        with stage.without_poller():
+            assert ENRICH.run(stage) == ""
+        for key in stage.keys("RawBucket", CACHED_SONGS_PREFIX):
+            tags = stage.s3.get_object_tagging(Bucket=stage.physical("RawBucket"), Key=key)
+            assert tags["TagSet"] == [{"Key": "retention", "Value": "spotify"}], key
+        stage.functions.invoke(
+            FunctionName=stage.physical("EnrichFunction"), InvocationType="Event", Payload=json.dumps({"calls": 1})
+        )
+        failure = eventually(
+            lambda: stage.sqs.receive_message(QueueUrl=stage.physical("EnrichDeadLettersQueue")).get("Messages"),
+            what="an enrichment that failed lies in the dead letters",
+        )
+        assert json.loads(failure[0]["Body"])["requestPayload"] == {"calls": 1}
+
+        for name in ("ExtractLogs", "TransformLogs", "ImportChartLogs", "EnrichLogs"):
             assert _logged_since(stage, name, began), name
         eventually(
             lambda: crawler.get_crawler(Name=stage.physical("Crawler"))["Crawler"]["State"] == "READY",
@@ -481,6 +555,11 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
         eventually(
             lambda: stage.keys("RawBucket", chart_prefix(by_schedule.chart)), what="the schedule has polled its chart"
         )
+
+
+def _proven(stage: SecureStage, role: str) -> list[Grant]:
+    """What a role is granted that the emulator enforces."""
+    return [grant for grant in stage.grants if grant.role == role and str(grant) in PROOFS]
 
 
 def _logged_since(stage: SecureStage, log_group: str, moment: datetime) -> bool:

@@ -14,7 +14,12 @@ from stacks.constructs import bundling
 from stacks.constructs.bundling import AWS_TARGET, BundleTarget, FunctionBundle, find_uv, host_target
 from tests.infra.templates import PROJECT
 
-NEEDS = {"extract": {"msgspec", "spotipy"}, "import_chart": {"msgspec"}, "transform": {"msgspec", "arro3"}}
+NEEDS = {
+    "extract": {"msgspec", "spotipy"},
+    "import_chart": {"msgspec"},
+    "transform": {"msgspec", "arro3"},
+    "enrich": {"msgspec", "spotipy", "arro3"},
+}
 """What each function brings with it, of what not all of them need."""
 FUNCTIONS = tuple(NEEDS)
 MAX_BYTES = 60 * 2**20

@@ -14,6 +14,8 @@ import pytest
 from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.metrics import NAMESPACE
 from lambdas.core.sources import PolledChart
+from lambdas.enrich import handler as enrich
+from lambdas.enrich.run import EnrichResult
 from lambdas.extract import handler as extract
 from lambdas.extract.poll import PollResult
 from lambdas.transform.handler import Processed
@@ -41,6 +43,11 @@ POLL_ALARMS = {
     "out-of-date-regional-global-weekly": ("SpotifyEtl ChartAgeHours", "Minimum", HOUR, 25, "> 216"),
     "poll-failed": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", MOMENT, 1, ">= 1"),
     "rate-limited": ("SpotifyEtl RateLimited", "Sum", DAY, 1, ">= 1"),
+}
+# Of a stage whose enrichments no person starts; the rate limit is also that of a stage that polls.
+ENRICHMENT_ALARMS = {
+    "enrichment-failed": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", MOMENT, 1, ">= 1"),
+    "rate-limited": POLL_ALARMS["rate-limited"],
 }
 # What lasts until it is mended; the rest are events, over as soon as they have happened.
 TELL_RECOVERY = {name for name in POLL_ALARMS if name.startswith("out-of-date")} | {
@@ -83,6 +90,24 @@ def test_a_stage_has_the_alarms_that_were_thought_over_and_those_on_polls_only_i
         }
         assert found == (LOAD_ALARMS | POLL_ALARMS if config.charts else LOAD_ALARMS)
     assert {bool(config.charts) for config, _ in synthesis.of("monitoring")} == {True, False}
+
+
+@pytest.fixture(scope="module")
+def enriching(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The monitoring of a stage that polls nothing and whose enrichments are scheduled."""
+    stages = load_stages({"dev": {"enrichment_schedule": "rate(1 day)"}})
+    return synthesize(tmp_path_factory.mktemp("enriching"), stages).templates["dev", "monitoring"]
+
+
+def test_a_stage_whose_enrichments_are_scheduled_has_the_alarms_on_them(enriching: Template) -> None:
+    alarms = alarms_of(load_stages({"dev": {}})["dev"], enriching)
+    assert set(alarms) == LOAD_ALARMS.keys() | ENRICHMENT_ALARMS.keys()
+    failed = alarms["enrichment-failed"]
+    assert re.search(r"Output(?:FnGetAtt|Ref)EnrichDeadLettersQueue", dimensions(failed)["QueueName"])
+    assert failed["OKActions"] == failed["AlarmActions"]
+    # With the dead letters on the dashboard, where the failures are.
+    (failures,) = [widget for widget in widgets(enriching) if widget["properties"]["title"] == "Failures"]
+    assert "dead letters of enrich" in json.dumps(failures)
 
 
 def test_an_alarm_goes_off_only_if_every_period_breaches(synthesis: Synthesis) -> None:
@@ -176,11 +201,13 @@ def test_the_bill_is_known(synthesis: Synthesis) -> None:
 # The runbook
 
 
-def test_every_alarm_says_what_it_means_and_names_the_heading_that_says_what_to_do(synthesis: Synthesis) -> None:
+def test_every_alarm_says_what_it_means_and_names_the_heading_that_says_what_to_do(
+    synthesis: Synthesis, enriching: Template
+) -> None:
     anchors = {anchor(heading) for heading in HEADINGS}
     used = set()
-    for config, template in synthesis.of("monitoring"):
-        for alarm in alarms_of(config, template).values():
+    for template in (*(template for _, template in synthesis.of("monitoring")), enriching):
+        for alarm in (held["Properties"] for held in resources(template, "AWS::CloudWatch::Alarm").values()):
             found = re.fullmatch(rf"(.{{30,}}\.) What to do: {RUNBOOK}#(\S+)", alarm["AlarmDescription"])
             assert found, alarm["AlarmDescription"]
             assert found[2] in anchors
@@ -222,7 +249,24 @@ def what_functions_emit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     for event in sorted((PROJECT / "tests" / "events").glob("schedule_*ly_chart.json")):
         extract.handler(json.loads(event.read_text("utf-8")), None)  # type: ignore[arg-type]
     EmfMetrics("local").emit(Processed().metrics)
+    monkeypatch.setattr(enrich, "Enrichment", _FinishedEnrichment)
+    for name in ("SONG_REFRESH_DAYS", "ENRICHMENT_CALLS_PER_RUN"):
+        monkeypatch.setenv(name, "30")
+    monkeypatch.setenv("WAREHOUSE_BUCKET", "warehouse")
+    enrich.handler({}, None)  # type: ignore[arg-type]
     return set(emitted(capsys.readouterr().out))
+
+
+class _FinishedEnrichment:
+    """An enrichment with nothing to do."""
+
+    songs_waiting = 0
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def run(self, **_: object) -> EnrichResult:
+        return EnrichResult(outcome="finished", message="", started_at=datetime.now(UTC), calls=0)
 
 
 def test_what_is_watched_is_what_the_functions_emit_name_for_name_and_dimension_for_dimension(
@@ -269,7 +313,7 @@ def test_the_dashboard_begins_with_freshness_and_the_alarms_and_then_what_came_i
             assert labels == [f"{c.chart}, out of date above {c.freshness_hours}" for c in config.charts]
         else:
             alarms = shown[0]
-            assert not [title for title in titles if "chart date" in title or "Spotify" in title]
+            assert not [title for title in titles if "chart date" in title]
         assert len(alarms["properties"]["alarms"]) == len(resources(template, "AWS::CloudWatch::Alarm"))
         after = titles[titles.index("Alarms") + 1 :]
         assert [title.split()[0] for title in after[:4]] == ["Loaded", "Raw", "Failures", "Raw"]

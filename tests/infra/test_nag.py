@@ -44,7 +44,7 @@ EXCUSED = {
 }
 # A star in an ARN that is excused: the objects under one prefix, or the streams of the crawlers' log group.
 _EXCUSED_STAR = re.compile(
-    r"AwsSolutions-IAM5\[Resource::(spotify-etl-\w+-storage:\w+/\w+(?:/inbox)?/\*|arn:.*:log-group:/aws-glue/crawlers:\*)\]"
+    r"AwsSolutions-IAM5\[Resource::(spotify-etl-\w+-storage:\w+/(?:\w+/)+\*|arn:.*:log-group:/aws-glue/crawlers:\*)\]"
 )
 T = TypeVar("T")
 
@@ -78,6 +78,7 @@ def test_a_stage_with_all_that_can_be_configured_passes_too(tmp_path: Path) -> N
         "charts": [{"playlist": "37i9dQZEVXbMDoHDwVN2tF"}],
         "alarm_email": "charts@example.com",
         "crawler_schedule": "cron(0 4 ? * MON *)",
+        "enrichment_schedule": "rate(1 day)",
     }
     checks.synthesize(build(tmp_path, load_stages({"dev": everything})))
 

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
-from lambdas.core.keys import INBOX_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
+from lambdas.core.keys import (
+    CACHED_SONGS_PREFIX,
+    INBOX_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    STATE_PREFIX,
+    table_prefix,
+)
 from lambdas.core.schema import TABLES
-from tests.infra.templates import Synthesis, Template, as_list, grants, resources, statements, text_of
+from stacks.config import load_stages
+from tests.infra.templates import (
+    Synthesis,
+    Template,
+    as_list,
+    grants,
+    one,
+    resources,
+    statements,
+    synthesize,
+    text_of,
+)
 
 
 def test_no_role_has_a_managed_policy(synthesis: Synthesis) -> None:
@@ -52,6 +71,7 @@ def test_transform_may_only_read_raw_documents_and_write_tables_and_quarantine(s
             "logs:CreateLogStream {TransformLogs.Arn}",
             "logs:PutLogEvents {TransformLogs.Arn}",
             f"s3:GetObject {{Raw}}/{RAW_PREFIX}*",
+            f"s3:GetObject {{Raw}}/{CACHED_SONGS_PREFIX}*",
             f"s3:ListBucket {{Raw}} if s3:prefix is {RAW_PREFIX}*",
             f"s3:PutObject {{Raw}}/{QUARANTINE_PREFIX}*",
             # Without it S3 answers 403 instead of 404 for a table's first object.
@@ -79,6 +99,45 @@ def test_import_chart_may_only_read_dropped_files_and_add_raw_documents_and_reco
             "sqs:GetQueueAttributes {ImportChartQueue.Arn}",
             "sqs:ReceiveMessage {ImportChartQueue.Arn}",
         }
+
+
+def test_enrich_may_only_read_songs_and_charts_keep_answers_and_limits_and_read_its_own_parameter(
+    synthesis: Synthesis,
+) -> None:
+    for config, template in synthesis.of("compute"):
+        assert _allowed(template, "EnrichRole") == {
+            "logs:CreateLogStream {EnrichLogs.Arn}",
+            "logs:PutLogEvents {EnrichLogs.Arn}",
+            f"s3:GetObject {{Raw}}/{CACHED_SONGS_PREFIX}*",
+            f"s3:PutObject {{Raw}}/{CACHED_SONGS_PREFIX}*",
+            f"s3:PutObjectTagging {{Raw}}/{CACHED_SONGS_PREFIX}*",
+            f"s3:GetObject {{Raw}}/{STATE_PREFIX}*",
+            f"s3:PutObject {{Raw}}/{STATE_PREFIX}*",
+            # For what is cached, and to be told 404 instead of 403 of a song that is not, and of no memory of limits.
+            "s3:ListBucket {Raw}",
+            "s3:GetObject {Warehouse}/songs/*",
+            "s3:GetObject {Warehouse}/chart_entries/*",
+            "s3:ListBucket {Warehouse}",
+            "ssm:GetParameter arn:{AWS::Partition}:ssm:{AWS::Region}:{AWS::AccountId}"
+            f":parameter{config.credentials_parameter}",
+            "sqs:SendMessage {EnrichDeadLettersQueue.Arn}",
+        }
+
+
+def test_a_schedule_of_enrichments_may_only_call_enrich_and_has_a_group_of_its_own(tmp_path: Path) -> None:
+    made = synthesize(tmp_path, load_stages({"dev": {"enrichment_schedule": "cron(30 3 * * ? *)"}}))
+    template = made.templates["dev", "compute"]
+    assert _allowed(template, "EnrichSchedulerRole") == {
+        "lambda:InvokeFunction {EnrichFunction.Arn}",
+        "sqs:SendMessage {EnrichDeadLettersQueue.Arn}",
+    }
+    (role,) = [r for name, r in resources(template, "AWS::IAM::Role").items() if name.startswith("EnrichScheduler")]
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"]["StringEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["Enrichments", "Arn"]}
+    schedule = one(template, "AWS::Scheduler::Schedule")
+    assert (schedule["ScheduleExpression"], schedule["Target"]["Input"]) == ("cron(30 3 * * ? *)", "{}")
+    assert "EnrichFunction" in text_of(schedule["Target"]["Arn"])
+    assert "EnrichDeadLetters" in text_of(schedule["Target"]["DeadLetterConfig"]["Arn"])
 
 
 def test_schedules_may_only_call_extract_and_only_schedules_of_the_stage_may_use_their_role(
@@ -111,7 +170,7 @@ def test_buckets_queues_and_topics_refuse_connections_without_tls(synthesis: Syn
         kinds = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
         holders = {name for kind in kinds for name in resources(template, kind)}
         assert secured == holders
-        assert len(holders) == {"storage": 3, "compute": 5, "catalog": 0, "monitoring": 1}[part]
+        assert len(holders) == {"storage": 3, "compute": 6, "catalog": 0, "monitoring": 1}[part]
 
 
 def test_no_template_holds_a_secret_or_more_environment_than_it_needs(synthesis: Synthesis) -> None:
@@ -119,11 +178,15 @@ def test_no_template_holds_a_secret_or_more_environment_than_it_needs(synthesis:
         "Extract": {"STAGE", "CODE_VERSION", "RAW_BUCKET", "SPOTIFY_CREDENTIALS_PARAMETER"},
         "Transform": {"STAGE", "CODE_VERSION", "RAW_BUCKET", "WAREHOUSE_BUCKET"},
         "ImportChart": {"STAGE", "CODE_VERSION", "RAW_BUCKET"},
+        "Enrich": {
+            *("STAGE", "CODE_VERSION", "RAW_BUCKET", "WAREHOUSE_BUCKET", "SPOTIFY_CREDENTIALS_PARAMETER"),
+            *("SONG_REFRESH_DAYS", "ENRICHMENT_CALLS_PER_RUN"),
+        },
     }
     for config, template in synthesis.of("compute"):
         for name, function in resources(template, "AWS::Lambda::Function").items():
             package = name.partition("Function")[0]
-            stand_in = {"SPOTIFY_ENDPOINT"} if (package, config.emulated) == ("Extract", True) else set()
+            stand_in = {"SPOTIFY_ENDPOINT"} if package in ("Extract", "Enrich") and config.emulated else set()
             assert set(function["Properties"]["Environment"]["Variables"]) == expected[package] | stand_in
     for template in synthesis.templates.values():
         assert not re.search(r"client_secret|refresh_token|AKIA|\{\{resolve:", json.dumps(template))

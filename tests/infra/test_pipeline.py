@@ -6,7 +6,7 @@ import json
 
 import msgspec
 
-from lambdas.core.keys import INBOX_PREFIX, INBOX_QUARANTINE_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX
+from lambdas.core.keys import CACHED_SONGS_PREFIX, INBOX_PREFIX, INBOX_QUARANTINE_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX
 from lambdas.core.sources import PolledChart
 from stacks.config import NONCURRENT_DAYS
 from tests.infra.templates import PARTS, STAND_IN, Synthesis, Template, as_list, grants, one, resources, text_of
@@ -14,6 +14,8 @@ from tests.infra.templates import PARTS, STAND_IN, Synthesis, Template, as_list,
 STATEFUL = {
     "storage": {"RawBucket672A0DBB", "ResultsBucket46167C27", "WarehouseBucket56A35794"},
     "compute": {
+        "EnrichDeadLettersQueue3F7C774E",
+        "EnrichLogs40812279",
         "ExtractDeadLettersQueue3B79EF28",
         "ExtractLogs56BFE9EB",
         "ImportChartLogsB499FE70",
@@ -48,6 +50,8 @@ _STATEFUL_TYPES = (
 OUTPUTS = {
     "storage": {"RawBucketName", "WarehouseBucketName", "ResultsBucketName"},
     "compute": {
+        "EnrichDeadLettersUrl",
+        "EnrichFunctionName",
         "ExtractFunctionName",
         "TransformFunctionName",
         "ExtractDeadLettersUrl",
@@ -107,14 +111,15 @@ def test_every_asynchronous_edge_ends_in_dead_letters(synthesis: Synthesis) -> N
         assert {kind: len(ends) for kind, ends in edges.items()} == {
             "rule target": 2,
             "schedule": len(config.charts),
-            "asynchronous invocation": 1,
+            "asynchronous invocation": 2,
         }
         assert all("DeadLetters" in end for ends in edges.values() for end in ends)
 
 
 def test_a_failed_poll_is_not_repeated_behind_the_next_polls_back(synthesis: Synthesis) -> None:
     for _, template in synthesis.of("compute"):
-        assert one(template, "AWS::Lambda::EventInvokeConfig")["MaximumRetryAttempts"] == 0
+        for name in ("Extract", "Enrich"):
+            assert one(template, "AWS::Lambda::EventInvokeConfig", name)["MaximumRetryAttempts"] == 0
 
 
 def test_a_message_stays_hidden_for_six_timeouts_and_the_window(synthesis: Synthesis) -> None:
@@ -183,7 +188,7 @@ def test_what_comes_into_the_raw_bucket_calls_transform_and_what_is_dropped_call
     synthesis: Synthesis,
 ) -> None:
     for _, template in synthesis.of("compute"):
-        assert called_by(template) == {"Transform": [RAW_PREFIX], "ImportChart": [INBOX_PREFIX]}
+        assert called_by(template) == {"Transform": [RAW_PREFIX, CACHED_SONGS_PREFIX], "ImportChart": [INBOX_PREFIX]}
         assert len(resources(template, "AWS::Events::Rule")) == 2
 
 

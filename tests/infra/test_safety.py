@@ -59,10 +59,11 @@ REVIEWED_TYPES = {
     "AWS::Scheduler::Schedule",
     "AWS::Scheduler::ScheduleGroup",
 }
+_RAW_PREFIXES = "raw|inbox|quarantine|quarantine/inbox|cache/tracks|state"
 _TABLE_NAMES = "|".join(table.name for table in TABLES)
 # Every star in a resource of a grant, and what it stands for.
 STARS = {
-    r"\{ExportsOutputFnGetAttRawBucket\w+\}/(raw|inbox|quarantine|quarantine/inbox)/\*": "a prefix of the raw bucket",
+    rf"\{{ExportsOutputFnGetAttRawBucket\w+\}}/({_RAW_PREFIXES})/\*": "the objects under a prefix of the raw bucket",
     rf"\{{ExportsOutputFnGetAttWarehouseBucket\w+\}}/({_TABLE_NAMES})/\*": "the objects of one table",
     r"arn:\S+:log-group:/aws-glue/crawlers:\*": "the streams of the log group that Glue has for all crawlers",
 }

@@ -1,20 +1,24 @@
-"""The same documents, in any order, any number of times, in any batches, from any writers: the same bytes."""
+"""The same documents and cached answers, in any order, any number of times, in any batches, from any writers: the
+same bytes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.core import documents
+from lambdas.core.cached_answers import CachedAnswer, gone
 from lambdas.core.documents import RawDocument
 from lambdas.core.keys import parse_raw_key
-from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
+from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
-from tests.documents import album, artist, csv_answer, csv_row, document, track
+from tests.documents import album, artist, cached_song, csv_answer, csv_row, document, spotify_id, track
 from tests.fakes import MemoryStore
 from tests.tables import read_table
 
@@ -85,8 +89,24 @@ operators_words = st.builds(
     observed_at=st.sampled_from(MOMENTS),
     withdrawal=st.booleans(),
 )
+# One object holds the answer about a song, so of two about one song the raw zone holds one.
+answers = st.builds(
+    lambda song, asked, now: cached_song(song, song_id=spotify_id(("track", asked)), now=now),
+    song=songs,
+    asked=st.sampled_from(["One", "Two", "Three", "Five"]),
+    now=st.sampled_from(MOMENTS),
+) | st.builds(
+    lambda asked, now: gone(spotify_id(("track", asked)), before=None, now=now),
+    asked=st.sampled_from(["One", "Two", "Three", "Five"]),
+    now=st.sampled_from(MOMENTS),
+)
 raw_documents = playlists | playlists | files | files | operators_words
-some_documents = st.lists(raw_documents, min_size=1, max_size=8)
+some_documents = st.builds(
+    lambda charts, cached: [*charts, *cached],
+    charts=st.lists(raw_documents, min_size=1, max_size=8),
+    cached=st.lists(answers, max_size=3, unique_by=lambda answer: answer.song_id),
+)
+Held: TypeAlias = RawDocument | CachedAnswer
 
 
 class Killed(BaseException):
@@ -104,18 +124,27 @@ def killed_after(writes: int) -> Callable[[str], None]:
     return before_write
 
 
-def load(raw: MemoryStore, tables: MemoryStore, batch: list[RawDocument]) -> None:
+def charts_in(batch: Sequence[Held]) -> list[RawDocument]:
+    return [item for item in batch if isinstance(item, RawDocument)]
+
+
+def answers_in(batch: Sequence[Held]) -> list[CachedAnswer]:
+    return [item for item in batch if isinstance(item, CachedAnswer)]
+
+
+def load(raw: MemoryStore, tables: MemoryStore, batch: Sequence[Held]) -> None:
     warehouse = Warehouse(raw=raw, tables=tables, now=lambda: NOW, sleep=lambda _: None)
-    for (chart, year), dates in group_by_chart_year(parse_raw_key(item.key) for item in batch).items():
+    for (chart, year), dates in group_by_chart_year(parse_raw_key(item.key) for item in charts_in(batch)).items():
         warehouse.load(chart, year, dates)
+    warehouse.load_songs(item.song_id for item in answers_in(batch))
 
 
-def put(raw: MemoryStore, batch: list[RawDocument]) -> None:
+def put(raw: MemoryStore, batch: Sequence[Held]) -> None:
     for item in batch:
         raw.put_new(item.key, documents.encode(item))
 
 
-def at_once(held: list[RawDocument]) -> dict[str, bytes]:
+def at_once(held: list[Held]) -> dict[str, bytes]:
     """The tables of documents that are all there before one load."""
     raw, tables = MemoryStore(), MemoryStore()
     put(raw, held)
@@ -125,7 +154,7 @@ def at_once(held: list[RawDocument]) -> dict[str, bytes]:
 
 @settings(max_examples=80, deadline=None)
 @given(held=some_documents, data=st.data())
-def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[RawDocument], data: st.DataObject) -> None:
+def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[Held], data: st.DataObject) -> None:
     arrivals = data.draw(st.permutations(held + data.draw(st.lists(st.sampled_from(held), max_size=4))))
     raw, tables = MemoryStore(), MemoryStore()
     while arrivals:
@@ -138,9 +167,7 @@ def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[RawDo
 
 @settings(max_examples=50, deadline=None)
 @given(held=some_documents, data=st.data())
-def test_writers_that_cut_in_before_any_read_or_write_lose_nothing(
-    held: list[RawDocument], data: st.DataObject
-) -> None:
+def test_writers_that_cut_in_before_any_read_or_write_lose_nothing(held: list[Held], data: st.DataObject) -> None:
     """Before each read and write of one writer, others may put and load documents of their own."""
     raw, tables = MemoryStore(), MemoryStore()
     waiting = list(held)
@@ -160,7 +187,7 @@ def test_writers_that_cut_in_before_any_read_or_write_lose_nothing(
 
 @settings(max_examples=25, deadline=None)
 @given(held=some_documents)
-def test_a_crash_after_any_write_is_mended_by_the_next_delivery(held: list[RawDocument]) -> None:
+def test_a_crash_after_any_write_is_mended_by_the_next_delivery(held: list[Held]) -> None:
     whole = at_once(held)
     for survived in range(len(whole) + 1):
         raw, tables = MemoryStore(), MemoryStore()
@@ -192,12 +219,12 @@ def songs_told(item: RawDocument) -> list[tuple[str, str]]:
 
 @settings(max_examples=80, deadline=None)
 @given(held=some_documents)
-def test_the_tables_say_what_the_winners_say(held: list[RawDocument]) -> None:
+def test_the_tables_say_what_the_winners_say(held: list[Held]) -> None:
     """Worked out here a second time, plainly: a day has one winner, and all documents are on record."""
     raw, tables = MemoryStore(), MemoryStore()
     put(raw, held)
     load(raw, tables, held)
-    unique = {item.key: item for item in held}
+    unique = {item.key: item for item in charts_in(held)}
     days: dict[tuple[str, date], list[RawDocument]] = {}
     for item in unique.values():
         days.setdefault((item.chart, item.chart_date), []).append(item)
@@ -219,6 +246,9 @@ def test_the_tables_say_what_the_winners_say(held: list[RawDocument]) -> None:
     for item in unique.values():
         for song_id, detail in songs_told(item):
             details.setdefault(song_id, set()).add(detail)
+    for answer in answers_in(held):
+        if not answer.gone:
+            details.setdefault(answer.song_id, set()).add("api")
     assert {song_id: row["detail"] for song_id, row in known.items()} == {
         song_id: max(told, key=["incomplete", "csv", "api"].index) for song_id, told in details.items()
     }
@@ -229,3 +259,53 @@ def test_the_tables_say_what_the_winners_say(held: list[RawDocument]) -> None:
     assert set(credits) == {song_id for song_id, row in known.items() if row["detail"] == "api"}
     for positions in credits.values():
         assert positions == list(range(1, len(positions) + 1))
+
+
+@settings(max_examples=80, deadline=None)
+@given(held=some_documents, data=st.data())
+def test_no_chart_file_however_new_erases_what_the_api_told(held: list[Held], data: st.DataObject) -> None:
+    cached = [answer for answer in answers_in(held) if not answer.gone]
+    newer = [item for item in charts_in(held) if item.provider == "charts_csv"]
+    raw, tables = MemoryStore(), MemoryStore()
+    put(raw, cached)
+    load(raw, tables, cached)
+    before = {table: read_table(tables, table) for table in (SONGS, ALBUMS, ARTISTS, SONG_ARTISTS)}
+    put(raw, newer)
+    load(raw, tables, data.draw(st.permutations(newer)))
+    told = {row["song_id"]: row for row in before[SONGS]}
+    assert {row["song_id"]: row for row in read_table(tables, SONGS) if row["song_id"] in told} == told
+    for table in (ALBUMS, ARTISTS, SONG_ARTISTS):
+        assert read_table(tables, table) == before[table]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    held=some_documents,
+    again=st.lists(answers, min_size=1, max_size=3, unique_by=lambda answer: answer.song_id),
+    data=st.data(),
+)
+def test_songs_and_credits_are_a_function_of_the_answers_there_are_now_whenever_older_ones_were_loaded(
+    held: list[Held], again: list[CachedAnswer], data: st.DataObject
+) -> None:
+    """An answer is written over when it is refreshed. Whether the one before was ever loaded leaves its mark on albums
+    and artists only: those that it named, and that nobody names any more, stay."""
+    raw, tables = MemoryStore(), MemoryStore()
+    put(raw, held)
+    if data.draw(st.booleans()):
+        load(raw, tables, held)
+    first = {answer.song_id: answer for answer in answers_in(held)}
+    for later in again:
+        moment = MOMENTS[-1] + timedelta(days=40)
+        before = first.get(later.song_id)
+        fresh = msgspec.structs.replace(later, observed_at=moment, answered_at=moment)
+        if later.gone:
+            fresh = gone(later.song_id, before=before, now=moment)
+        raw.objects[fresh.key] = documents.encode(fresh)
+    everything = [*held, *again]
+    load(raw, tables, data.draw(st.permutations(everything)))
+    rebuilt = MemoryStore()
+    load(raw, rebuilt, everything)
+    for table in (CHART_ENTRIES, SNAPSHOTS, SONGS, SONG_ARTISTS):
+        assert read_table(tables, table) == read_table(rebuilt, table)
+    for table, key in ((ALBUMS, "album_id"), (ARTISTS, "artist_id")):
+        assert {row[key] for row in read_table(rebuilt, table)} <= {row[key] for row in read_table(tables, table)}

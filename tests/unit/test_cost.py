@@ -30,7 +30,7 @@ from lambdas.core import documents
 from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.playlist import PAGE_SIZE
 from lambdas.core.documents import RawDocument
-from lambdas.core.metrics import METRICS, Metric
+from lambdas.core.metrics import METRICS, SONGS_WAITING, Metric
 from lambdas.core.schema import DIMENSIONS
 from lambdas.core.sources import Budget, PolledChart
 from lambdas.core.store import StoredObject
@@ -123,7 +123,9 @@ def test_the_load_of_a_days_document_asks_of_s3_what_the_model_says() -> None:
 
 def test_each_metric_is_sent_by_the_function_that_the_model_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(Processed().metrics) == set(cost_model.LOAD_METRICS)
-    assert {*cost_model.LOAD_METRICS, *cost_model.POLL_METRICS} == set(METRICS)
+    alone = set(cost_model.ENRICHMENT_METRICS)
+    assert {*cost_model.LOAD_METRICS, *cost_model.POLL_METRICS} == set(METRICS) - alone
+    assert alone == {SONGS_WAITING}
     assert _printed(cost_model.LOAD_METRICS, capsys) <= cost_model.LOG_BYTES_A_BATCH
     assert _printed(cost_model.POLL_METRICS, capsys) <= cost_model.LOG_BYTES_A_POLL
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from lambdas.core.adapters.logs import JsonFormatter
 from lambdas.core.errors import AccessForbidden
 from lambdas.core.inbox import Inbox
 from lambdas.core.warehouse import Warehouse
+from lambdas.enrich import handler as enrich
+from lambdas.enrich.run import EnrichResult
 from lambdas.extract import handler as extract
 from lambdas.extract.poll import PollResult
 from lambdas.import_chart import handler as import_chart
@@ -57,6 +60,18 @@ def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     with pytest.raises(AccessForbidden):
         extract.handler(EVENT, None)  # type: ignore[arg-type]
 
+    monkeypatch.setattr(enrich, "configure_logs", str)
+    for name in ("WAREHOUSE_BUCKET", "SONG_REFRESH_DAYS", "ENRICHMENT_CALLS_PER_RUN"):
+        monkeypatch.setenv(name, "7")
+    turned_away = EnrichResult(
+        outcome="rate_limited", message="wait", started_at=datetime.now(UTC), calls=2, retry_after_seconds=60.0
+    )
+    monkeypatch.setattr(enrich, "_enrich", lambda *_: turned_away)
+    enrich.handler({}, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(enrich, "_enrich", wall)
+    with pytest.raises(AccessForbidden):
+        enrich.handler({}, None)  # type: ignore[arg-type]
+
     raw, tables = MemoryStore(), MemoryStore()
     tables.objects["chart_entries/year=2026/damaged.parquet"] = b"damaged"
     held = [document(songs=[track(id="short")]), document(chart="damaged"), document(chart="defect")]
@@ -75,7 +90,7 @@ def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     dropped.objects = {"inbox/bad.csv": b"", "inbox/defect.csv": b""}
     dropped.before_read = defect
     import_chart.process([message(key, key) for key in dropped.objects], Inbox(dropped))
-    return {name: logged(caplog, name) for name in ("extract", "import_chart", "transform")}
+    return {name: logged(caplog, name) for name in ("extract", "import_chart", "transform", "enrich")}
 
 
 def fields(query: LogQuery) -> list[str]:
@@ -98,7 +113,7 @@ def chosen(query: LogQuery, lines: dict[str, list[dict[str, Any]]]) -> list[dict
     return [line for function in query.functions for line in lines[function] if value(line, found[1]) == found[2]]
 
 
-@pytest.mark.parametrize(("name", "number"), [("last failures", 4), ("quarantined documents", 2), ("rate limits", 1)])
+@pytest.mark.parametrize(("name", "number"), [("last failures", 5), ("quarantined documents", 2), ("rate limits", 2)])
 def test_a_saved_query_finds_the_lines_it_is_for_and_every_field_it_shows_is_in_one_of_them(
     name: str, number: int, lines: dict[str, list[dict[str, Any]]]
 ) -> None:

@@ -13,14 +13,15 @@ from botocore.exceptions import ClientError
 
 from lambdas.core import documents
 from lambdas.core.adapters.metrics import EmfMetrics
+from lambdas.core.cached_answers import CachedAnswer, gone, read_answer
 from lambdas.core.documents import RawDocument
 from lambdas.core.events import Message
 from lambdas.core.playlist import read_playlist
-from lambdas.core.schema import CHART_ENTRIES
+from lambdas.core.schema import CHART_ENTRIES, SONGS
 from lambdas.core.warehouse import Warehouse
 from lambdas.transform import handler as module
 from lambdas.transform.handler import handler, process
-from tests.documents import DAY, document, track
+from tests.documents import DAY, OBSERVED, cached_song, csv_answer, csv_row, document, track
 from tests.emf import emitted, values
 from tests.fakes import MemoryStore
 from tests.tables import read_table
@@ -125,6 +126,80 @@ def test_trouble_with_one_chart_fails_its_messages_alone(warehouse: Warehouse) -
     assert sorted(process(messages, warehouse).failed) == ["1", "1 again", "2"]
     assert warehouse.tables.objects["chart_entries/year=2026/road-trip.parquet"] == b"damaged"
     assert list(warehouse.tables.keys("snapshots/")) == ["snapshots/year=2026/regional-global-daily.parquet"]
+
+
+# Cached answers
+
+
+def cache(warehouse: Warehouse, song: dict[str, Any]) -> str:
+    answer = cached_song(song)
+    warehouse.raw.put_new(answer.key, documents.encode(answer))
+    return answer.key
+
+
+def test_answers_about_songs_are_loaded_at_once_for_a_batch_beside_the_days_in_it(warehouse: Warehouse) -> None:
+    assert isinstance(warehouse.tables, MemoryStore)
+    chart = put(warehouse, document([csv_answer([csv_row(1, "A"), csv_row(2, "B")])], provider="charts_csv"))
+    assert process([message("chart", chart)], warehouse).failed == []
+    keys = [cache(warehouse, track(name)) for name in "ABC"]
+    warehouse.tables.writes.clear()
+
+    processed = process([message(str(n), key) for n, key in enumerate([*keys, keys[0], chart])], warehouse)
+
+    assert (processed.failed, processed.new_songs) == ([], 1)
+    assert {(row["name"], row["detail"]) for row in read_table(warehouse.tables, SONGS)} == {(n, "api") for n in "ABC"}
+    assert sorted(warehouse.tables.writes) == sorted(
+        f"{table}/{table}.parquet" for table in ("songs", "albums", "artists", "song_artists")
+    )
+
+
+def test_an_answer_that_is_no_song_is_quarantined_its_message_done_and_the_others_load(warehouse: Warehouse) -> None:
+    assert isinstance(warehouse.tables, MemoryStore)
+    bad, good = cache(warehouse, track("A", type="episode")), cache(warehouse, track("B"))
+    stray = f"cache/tracks/{'x' * 23}.json.gz"
+
+    processed = process([message("bad", bad), message("good", good), message("stray", stray)], warehouse)
+
+    assert (processed.failed, processed.quarantined) == ([], 2)
+    assert list(warehouse.raw.keys("quarantine/")) == sorted(f"quarantine/{key}.json" for key in (bad, stray))
+    assert [row["name"] for row in read_table(warehouse.tables, SONGS)] == ["B"]
+
+
+def test_a_song_that_is_gone_or_whose_answer_has_expired_writes_nothing(warehouse: Warehouse) -> None:
+    assert isinstance(warehouse.tables, MemoryStore)
+    lost = gone(track("A")["id"], before=None, now=OBSERVED)
+    warehouse.raw.put_new(lost.key, documents.encode(lost))
+
+    processed = process([message("gone", lost.key), message("expired", cached_song(track("B")).key)], warehouse)
+
+    assert (processed.failed, processed.quarantined) == ([], 0)
+    assert warehouse.tables.objects == {}
+
+
+def test_songs_that_cannot_be_loaded_fail_their_messages_and_no_days(warehouse: Warehouse) -> None:
+    assert isinstance(warehouse.tables, MemoryStore)
+    warehouse.tables.objects["albums/albums.parquet"] = b"damaged"
+    answer = cache(warehouse, track("A"))
+    day = put(warehouse, document([csv_answer([csv_row(1, "B")])], provider="charts_csv"))
+
+    assert process([message("song", answer), message("day", day)], warehouse).failed == ["song"]
+    assert positions(warehouse) == [("regional-global-daily", 1)]
+
+
+def test_a_defect_that_one_answer_brings_out_fails_its_message_alone(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(warehouse.tables, MemoryStore)
+    keys = [cache(warehouse, track(name)) for name in "ABC"]
+
+    def read(cached: CachedAnswer) -> Any:
+        if cached.key == keys[1]:
+            raise ZeroDivisionError("a defect")
+        return read_answer(cached)
+
+    monkeypatch.setattr("lambdas.core.warehouse.read_answer", read)
+    assert process([message(str(n), key) for n, key in enumerate(keys)], warehouse).failed == ["1"]
+    assert {row["name"] for row in read_table(warehouse.tables, SONGS)} == {"A", "C"}
 
 
 # Metrics

@@ -27,7 +27,7 @@ _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "
 
 
 class S3Store:
-    """`ObjectStore` over one bucket; what it creates carries `tags`."""
+    """`ObjectStore` over one bucket; what it writes carries `tags`."""
 
     def __init__(self, client: S3Client, bucket: str, *, tags: Mapping[str, str] | None = None) -> None:
         self._client = client
@@ -55,7 +55,8 @@ class S3Store:
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
         try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=etag)
+            # S3 keeps no tag of the version before.
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=etag, **self._tagging)
         except ClientError as error:
             return self._lost_race(error)
         return True

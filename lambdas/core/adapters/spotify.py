@@ -176,6 +176,13 @@ class WebApi:
         # Only `/items` is asked: apps of both kinds answer it, and an app refused there is refused at `/tracks` too.
         return self._ask(lambda: self._spotify.playlist_items(playlist_id, limit=limit, offset=offset), what)
 
+    def song(self, song_id: str, *, what: str) -> dict[str, object]:
+        """One song (Spotify's track), with its album and artists, as Spotify sends it. `what` names it in messages.
+
+        Raises as `playlist_page`.
+        """
+        return self._ask(lambda: self._spotify.track(song_id), what)
+
     def _ask(self, call: Callable[[], object], what: str) -> dict[str, object]:
         attempt = 1
         token_renewed = False
@@ -254,7 +261,7 @@ def _answer(call: Callable[[], object]) -> dict[str, object] | _Passing:
 
 
 def _unavailable(what: str, why: str) -> SourceUnavailable:
-    return SourceUnavailable(f"{what}: no answer from Spotify: {why}: the next poll tries again")
+    return SourceUnavailable(f"{what}: no answer from Spotify: {why}: the next run tries again")
 
 
 def _rate_limited(refusal: Refused, what: str) -> RateLimited:
@@ -262,7 +269,7 @@ def _rate_limited(refusal: Refused, what: str) -> RateLimited:
     limit = "the app's quota for a day is used up" if quota else "too many calls in a short time"
     asks = "" if refusal.retry_after is None else f", and Spotify asks to wait {_duration(refusal.retry_after)}"
     return RateLimited(
-        f"{what}: {limit} (429){asks}: nothing is lost, a later poll tries again; call less often meanwhile",
+        f"{what}: {limit} (429){asks}: nothing is lost, a later run tries again; call less often meanwhile",
         retry_after=refusal.retry_after,
         quota_exceeded=quota,
     )

@@ -261,6 +261,24 @@ def test_a_document_that_is_quarantined_is_reported_with_its_file(
     assert f"{top3}: in quarantine: too odd" in capsys.readouterr().out
 
 
+def test_chart_files_that_are_in_the_tables_bring_the_lines_that_follow_and_other_files_do_not(
+    tmp_path: Path, top3: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    buckets = Buckets()
+    file = tmp_path / "regional-global-daily-2026-03-05.csv"
+    file.write_text(csv_file([csv_row(1, "A")]), "utf-8")
+    for files, choices, follows in (([top3], CHART, False), ([file], Choices(), True)):
+        run_import(
+            files,
+            choices,
+            waiting=buckets.waiting,
+            status_command="",
+            tell_again=buckets.told_again.append,
+            after=lambda: ["1 song waits"],
+        )
+        assert ("1 song waits" in capsys.readouterr().out) is follows
+
+
 def test_ctrl_c_says_what_was_uploaded_and_how_to_go_on(top3: Path, capsys: pytest.CaptureFixture[str]) -> None:
     buckets = Buckets()
 
