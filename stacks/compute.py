@@ -17,7 +17,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from lambdas.core.keys import QUARANTINE_PREFIX, RAW_PREFIX, table_prefix
+from lambdas.core.keys import QUARANTINE_PREFIX, RAW_PREFIX, STATE_PREFIX, table_prefix
 from lambdas.core.schema import TABLES
 from lambdas.core.sources import PolledChart
 from stacks import grants
@@ -146,7 +146,11 @@ class ComputeStack(Stack):
             ),
             # A date counts as held only if the document that holds it is whole, which its content tells.
             grants.on_objects("ReadHeldDocuments", actions=["s3:GetObject"], bucket=raw, prefixes=[RAW_PREFIX]),
-            grants.on_listing("SeeWhichDatesAreHeld", bucket=raw, prefix=RAW_PREFIX),
+            grants.on_objects(
+                "RememberRateLimits", actions=["s3:GetObject", "s3:PutObject"], bucket=raw, prefixes=[STATE_PREFIX]
+            ),
+            # Which dates are held; and that nothing is remembered yet.
+            grants.on_missing_keys("ListRawDocumentsAndTellMissingKeys", bucket=raw),
             # Encrypted by the account's own key for SSM, which lets in everyone who may read the parameter:
             # https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
             iam.PolicyStatement(
@@ -264,7 +268,7 @@ class ComputeStack(Stack):
 
     def _acknowledge(self, raw: s3.IBucket, warehouse: s3.IBucket) -> None:
         tables = [table_prefix(table) for table in TABLES]
-        acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX])
+        acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX, STATE_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=raw, prefixes=[RAW_PREFIX, QUARANTINE_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=warehouse, prefixes=tables)
         for queue in (self.extract_dead_letters, self.transform_dead_letters):

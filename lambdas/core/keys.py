@@ -2,6 +2,7 @@
 
 Raw bucket:       raw/chart=<chart>/date=<YYYY-MM-DD>/<observed_at>-<provider>-<16 hex>.json.gz
                   quarantine/<key that could not be used>.json
+                  state/<service>.json
 Warehouse bucket: <table>/year=<YYYY>/<chart>.parquet   and   <table>/<table>.parquet
 Keys hold no spaces, colons or plus signs, so that no client or event has to escape them.
 """
@@ -18,6 +19,7 @@ from lambdas.core.schema import Table
 
 RAW_PREFIX = "raw/"
 QUARANTINE_PREFIX = "quarantine/"
+STATE_PREFIX = "state/"
 SPOTIFY_RETENTION = {"retention": "spotify"}
 """Tag of raw documents that a poll fetched. S3 expires them by it, for a lifecycle rule cannot see a provider in the
 middle of a key; documents without it, such as files that people bring, stay as long as their owner likes."""
@@ -73,6 +75,11 @@ def day_prefix(chart: str, chart_date: date) -> str:
 def quarantine_key(key: str) -> str:
     """Where the reason is kept why the object under `key` could not be used."""
     return f"{QUARANTINE_PREFIX}{key}.json"
+
+
+def state_key(service: str) -> str:
+    """Where the memory of a service's rate limit is kept."""
+    return f"{STATE_PREFIX}{service}.json"
 
 
 def table_prefix(table: Table) -> str:

@@ -37,7 +37,10 @@ class Metric:
 
 
 SPOTIFY_REQUESTS: Final = Metric("SpotifyRequests", "Calls to Spotify that a poll made.")
-RATE_LIMITED: Final = Metric("RateLimited", "1 if Spotify asked a poll to wait longer than it can, else 0.")
+RATE_LIMITED: Final = Metric(
+    "RateLimited",
+    "1 if Spotify asked a poll, or an earlier call whose time is not over, to wait longer than a poll can, else 0.",
+)
 CHART_AGE_HOURS: Final = Metric(
     "ChartAgeHours",
     "Hours since the end of the newest chart date that is held, at each poll, whatever came of it. There is no value "

@@ -14,7 +14,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lambdas.core.documents import encode
-from lambdas.core.keys import QUARANTINE_PREFIX, RAW_PREFIX, chart_prefix, quarantine_key, table_prefix
+from lambdas.core.keys import (
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    STATE_PREFIX,
+    chart_prefix,
+    quarantine_key,
+    state_key,
+    table_prefix,
+)
 from lambdas.core.schema import TABLES
 from local.emulator import lifecycle
 from local.spotify.model import chart
@@ -160,6 +168,13 @@ def _poll_what_is_held(stage: SecureStage) -> str:
     return polled.told if polled.raised or polled.payload["outcome"] != "held" else ""
 
 
+def _count_calls_from_nothing(stage: SecureStage) -> str:
+    stage.empty("RawBucket", STATE_PREFIX)
+    stage.empty("RawBucket", chart_prefix(DAILY))
+    polled = stage.invoke("Extract", stage.schedule_input(DAILY))
+    return "" if stage.keys("RawBucket", STATE_PREFIX) == [state_key("web_api")] else polled.told
+
+
 def _load_into_empty_tables(stage: SecureStage) -> str:
     stage.empty("WarehouseBucket")
     loaded = stage.transform(GOOD_KEY)
@@ -180,6 +195,7 @@ def _quarantine(stage: SecureStage) -> str:
 
 POLL_WHAT_IS_NOT_HELD = Scenario("poll a chart that is not held", _poll_what_is_not_held)
 POLL_WHAT_IS_HELD = Scenario("poll a chart that is held", _poll_what_is_held)
+COUNT_CALLS_FROM_NOTHING = Scenario("count the calls of a poll, the first", _count_calls_from_nothing)
 LOAD_INTO_EMPTY_TABLES = Scenario("load a document into empty tables", _load_into_empty_tables)
 QUARANTINE = Scenario("quarantine a bad document", _quarantine)
 
@@ -188,6 +204,8 @@ PROOFS: dict[str, Scenario] = {
     "Extract: s3:ListBucket on RawBucket": POLL_WHAT_IS_NOT_HELD,
     "Extract: ssm:GetParameter on parameter/spotify-etl/local/spotify": POLL_WHAT_IS_NOT_HELD,
     "Extract: s3:GetObject on RawBucket/raw/*": POLL_WHAT_IS_HELD,
+    "Extract: s3:GetObject on RawBucket/state/*": POLL_WHAT_IS_NOT_HELD,
+    "Extract: s3:PutObject on RawBucket/state/*": COUNT_CALLS_FROM_NOTHING,
     "Transform: s3:ListBucket on RawBucket": LOAD_INTO_EMPTY_TABLES,
     "Transform: s3:GetObject on RawBucket/raw/*": LOAD_INTO_EMPTY_TABLES,
     "Transform: s3:PutObject on RawBucket/quarantine/*": QUARANTINE,

@@ -62,7 +62,7 @@ REVIEWED_TYPES = {
 _TABLE_NAMES = "|".join(table.name for table in TABLES)
 # Every star in a resource of a grant, and what it stands for.
 STARS = {
-    r"\{ExportsOutputFnGetAttRawBucket\w+\}/(raw|quarantine)/\*": "the documents under a prefix of the raw bucket",
+    r"\{ExportsOutputFnGetAttRawBucket\w+\}/(raw|quarantine|state)/\*": "objects under a prefix of the raw bucket",
     rf"\{{ExportsOutputFnGetAttWarehouseBucket\w+\}}/({_TABLE_NAMES})/\*": "the objects of one table",
     r"arn:\S+:log-group:/aws-glue/crawlers:\*": "the streams of the log group that Glue has for all crawlers",
 }
