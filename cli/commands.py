@@ -144,6 +144,10 @@ def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="make no call to Spotify")
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         name="run",
@@ -232,6 +236,19 @@ COMMANDS: tuple[Command, ...] = (
         "what ended in the dead letters or in quarantine. Credentials are never shown.",
         examples=("etl status", "etl status --stage dev"),
         entry="cli.overview:status_command",
+    ),
+    Command(
+        name="doctor",
+        group="use",
+        summary="check everything from AWS to Spotify, and say what to do about what is wrong",
+        description="Check whether AWS can be reached and the stacks are deployed, whether Spotify accepts the "
+        "credentials, whether each polled chart can be read and is up to date, whether Spotify limits the rate, and "
+        "whether anything lies in dead letters or quarantine: one line each, with the remedy. It stores nothing but "
+        "the number of its calls to Spotify: two, and those of one poll of each chart. None is made before the time "
+        "that Spotify asked to wait for. Exit code 1 if any check FAILED.",
+        examples=("etl doctor", "etl doctor --stage dev", "etl doctor --stage dev --offline"),
+        entry="cli.doctor:doctor_command",
+        add_arguments=_doctor_arguments,
     ),
     Command(
         name="up",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from datetime import UTC, datetime
 
 from cli.output import note, say
-from cli.stage import open_stage
-from lambdas.core.adapters.credentials import Credentials, write_credentials
-from lambdas.core.errors import ConfigurationError
+from cli.stage import Stage, open_stage
+from lambdas.core.adapters.credentials import Credentials, read_credentials, write_credentials
+from lambdas.core.errors import ConfigurationError, PipelineError
+from lambdas.core.limits import RateLimitMemory
 
 
 def credentials_command(arguments: argparse.Namespace) -> int:
@@ -22,9 +24,28 @@ def credentials_command(arguments: argparse.Namespace) -> int:
         )
     client_id, client_secret = ask()
     parameter = stage.config.credentials_parameter
+    former = _client_id(stage)
     write_credentials(stage.ssm, parameter, Credentials(client_id=client_id, client_secret=client_secret))
     say(f"the credentials are kept, encrypted, in the parameter {parameter} of stage {stage.name}")
+    if former != client_id:
+        _forget_rate_limit(stage)
     return 0
+
+
+def _client_id(stage: Stage) -> str | None:
+    """Whose credentials are kept now; None if that cannot be told."""
+    try:
+        return read_credentials(stage.ssm, stage.config.credentials_parameter, stage=stage.name).client_id
+    except PipelineError:
+        return None
+
+
+def _forget_rate_limit(stage: Stage) -> None:
+    """What Spotify asked one app to wait for does not bind another."""
+    if stage.stack_outputs("storage") is None:
+        return
+    if RateLimitMemory(stage.raw_store(), "web_api").forget(now=datetime.now(UTC)):
+        say("the rate limit that the former app met is forgotten; apps of one developer share their quota, though")
 
 
 def ask() -> tuple[str, str]:

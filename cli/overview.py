@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -14,6 +14,7 @@ from cli.output import count, print_table, say
 from cli.stage import PARTS, Stage, open_stage
 from lambdas.core.charts import Period, step
 from lambdas.core.keys import INBOX_PREFIX, QUARANTINE_PREFIX
+from lambdas.core.limits import SERVICE_NAMES, RateLimitMemory
 from lambdas.core.schema import TABLES
 
 if TYPE_CHECKING:
@@ -178,8 +179,19 @@ def status_command(arguments: argparse.Namespace) -> int:
     lines += _queues(stage)
     lines.append(("quarantined", count(sum(1 for _ in stage.raw_store().keys(QUARANTINE_PREFIX)), "document")))
     lines.append(("Spotify credentials", _credentials(stage)))
+    lines += _rate_limits(stage)
     _print_lines(lines)
     return 0
+
+
+def _rate_limits(stage: Stage) -> list[tuple[str, str]]:
+    """A line for each service that is not to be called before some time; none is the rule."""
+    now = datetime.now(UTC)
+    return [
+        ("rate limit", f"{name} is {block}")
+        for service, name in SERVICE_NAMES.items()
+        if (block := RateLimitMemory(stage.raw_store(), service).state().block_in_words(now=now))
+    ]
 
 
 def _print_lines(lines: Sequence[tuple[str, str]]) -> None:

@@ -112,6 +112,10 @@ class Stage:
     def _athena_client(self) -> AthenaClient:
         return self._session.client("athena", config=self._settings())
 
+    def caller(self) -> str:
+        """ARN of the user or role that asks, as AWS sees it."""
+        return str(self._session.client("sts", config=self._settings()).get_caller_identity()["Arn"])
+
     @property
     def athena(self) -> Athena:
         """The stage's workgroup and database."""

@@ -218,9 +218,10 @@ class Requests:
         return self.writes + self.lists + self.reads
 
 
-STORING_POLL: Final = Requests(writes=1, lists=3, reads=1)
-"""A poll that finds a new daily chart. The last listing and read are for the chart's age."""
-VAIN_POLL: Final = Requests(lists=3, reads=2)
+STORING_POLL: Final = Requests(writes=2, lists=3, reads=3)
+"""A poll that finds a new daily chart. The last listing and read are for the chart's age; a write and two reads are of
+the memory of rate limits, which is looked at before the first call and in which the calls are counted."""
+VAIN_POLL: Final = Requests(writes=1, lists=3, reads=4)
 """A poll of a daily chart that Spotify has not made anew yet."""
 HELD_POLL: Final = Requests(lists=2, reads=2)
 """A poll of a daily chart that is held: Spotify is not asked."""
@@ -234,6 +235,8 @@ SPOTIFY_PAGE: Final = 50
 TAGS_A_DOCUMENT: Final = 1
 EVENTS_A_DOCUMENT: Final = 2
 """S3 tells of an object when it is made and when it expires."""
+EVENTS_A_COUNT: Final = 1
+"""S3 tells of the memory of rate limits too, each time that calls are counted in it."""
 SQS_REQUESTS_A_DOCUMENT: Final = 3
 """Sent, received, deleted; batches make it less."""
 IDLE_POLLER_REQUESTS: Final = 5 * 3 * 60 * HOURS_A_DAY * DAYS
@@ -377,7 +380,7 @@ def quantities(scenario: Scenario) -> Quantities:
         S3_READS: to_s3.reads + queries * objects * ATHENA_READS_AN_OBJECT,
         S3_TAGS: TAGS_A_DOCUMENT * documents / DAYS * RETENTION_DAYS,
         SQS_REQUESTS: held.lambda_polled_queues * IDLE_POLLER_REQUESTS + documents * SQS_REQUESTS_A_DOCUMENT,
-        EVENTS: documents * EVENTS_A_DOCUMENT,
+        EVENTS: documents * EVENTS_A_DOCUMENT + (documents + vain) * EVENTS_A_COUNT,
         SCHEDULES: polls,
         METRICS_SENT: (
             held.metrics_by_poll * min(scenario.polls_a_day, HOURS_A_DAY)

@@ -252,7 +252,11 @@ class ComputeStack(Stack):
             ),
             # A date counts as held only if the document that holds it is whole, which its content tells.
             grants.on_objects("ReadHeldDocuments", actions=["s3:GetObject"], bucket=raw, prefixes=[RAW_PREFIX]),
-            grants.on_listing("SeeWhichDatesAreHeld", bucket=raw, prefix=RAW_PREFIX),
+            grants.on_objects(
+                "RememberRateLimits", actions=["s3:GetObject", "s3:PutObject"], bucket=raw, prefixes=[STATE_PREFIX]
+            ),
+            # Which dates are held; and that nothing is remembered yet.
+            grants.on_missing_keys("ListRawDocumentsAndTellMissingKeys", bucket=raw),
             self._read_credentials(credentials_parameter),
         ]
 
@@ -453,7 +457,7 @@ class ComputeStack(Stack):
 
     def _acknowledge(self, raw: s3.IBucket, warehouse: s3.IBucket) -> None:
         tables = [table_prefix(table) for table in TABLES]
-        acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX])
+        acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX, STATE_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=raw, prefixes=[*LOADED_PREFIXES, QUARANTINE_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=warehouse, prefixes=tables)
         acknowledge_prefixes(

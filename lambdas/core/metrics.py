@@ -38,7 +38,8 @@ class Metric:
 
 SPOTIFY_REQUESTS: Final = Metric("SpotifyRequests", "Calls to Spotify that a poll or an enrichment made.")
 RATE_LIMITED: Final = Metric(
-    "RateLimited", "1 if Spotify asked a poll or an enrichment to wait longer than it can, else 0."
+    "RateLimited",
+    "1 if Spotify asked a run, or an earlier one whose time is not over, to wait longer than a run can, else 0.",
 )
 CHART_AGE_HOURS: Final = Metric(
     "ChartAgeHours",

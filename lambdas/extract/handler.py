@@ -17,6 +17,8 @@ from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.errors import PipelineError
 from lambdas.core.keys import SPOTIFY_RETENTION
+from lambdas.core.limited import LimitedSource
+from lambdas.core.limits import RateLimitMemory
 from lambdas.core.metrics import CHART_AGE_HOURS, RATE_LIMITED, SPOTIFY_REQUESTS, Metric, chart_age_hours
 from lambdas.core.sources import Budget, ChartSource
 from lambdas.core.store import ObjectStore
@@ -75,11 +77,20 @@ def _poll(event: object, context: LambdaContext, environment: Environment) -> Po
         max_calls=MAX_CALLS,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS,
     )
-    store = S3Store(boto3.client("s3"), environment.raw_bucket, tags=SPOTIFY_RETENTION)
+    s3 = boto3.client("s3")
+    store = S3Store(s3, environment.raw_bucket, tags=SPOTIFY_RETENTION)
+    # Without the tag: what is remembered is ours, and does not expire.
+    memory = RateLimitMemory(S3Store(s3, environment.raw_bucket), "web_api")
     now = datetime.now(UTC)
     result: PollResult | None = None
     try:
-        result = poll(chart, store=store, open_source=lambda: _open_source(environment), now=now, budget=budget)
+        result = poll(
+            chart,
+            store=store,
+            open_source=lambda: LimitedSource(lambda: _open_source(environment), memory),
+            now=now,
+            budget=budget,
+        )
         return result
     finally:
         # Also when the poll has met a wall: the data grow old whatever the reason.

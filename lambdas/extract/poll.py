@@ -25,7 +25,8 @@ class PollResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a poll came to.
 
     `stored`: a new raw document is under `raw_key`. `held`: the date was there already, under `raw_key`, and nothing
-    was written. `rate_limited`: Spotify asks to wait longer than the run can; a later poll tries again.
+    was written. `rate_limited`: Spotify asks to wait longer than the run can, or an earlier call was asked to and the
+    time is not over; `message` says until when, and a later poll tries again.
     """
 
     chart: str

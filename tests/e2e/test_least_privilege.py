@@ -21,8 +21,10 @@ from lambdas.core.keys import (
     INBOX_QUARANTINE_PREFIX,
     QUARANTINE_PREFIX,
     RAW_PREFIX,
+    STATE_PREFIX,
     chart_prefix,
     quarantine_key,
+    state_key,
     table_prefix,
 )
 from lambdas.core.schema import TABLES
@@ -204,6 +206,13 @@ def _poll_what_is_held(stage: SecureStage) -> str:
     return polled.told if polled.raised or polled.payload["outcome"] != "held" else ""
 
 
+def _count_calls_from_nothing(stage: SecureStage) -> str:
+    stage.empty("RawBucket", STATE_PREFIX)
+    stage.empty("RawBucket", chart_prefix(DAILY))
+    polled = stage.invoke("Extract", stage.schedule_input(DAILY))
+    return "" if stage.keys("RawBucket", STATE_PREFIX) == [state_key("web_api")] else polled.told
+
+
 def _load_into_empty_tables(stage: SecureStage) -> str:
     stage.empty("WarehouseBucket")
     loaded = stage.tell("Transform", GOOD_KEY)
@@ -269,6 +278,7 @@ def _enrich(stage: SecureStage) -> str:
 
 POLL_WHAT_IS_NOT_HELD = Scenario("poll a chart that is not held", _poll_what_is_not_held)
 POLL_WHAT_IS_HELD = Scenario("poll a chart that is held", _poll_what_is_held)
+COUNT_CALLS_FROM_NOTHING = Scenario("count the calls of a poll, the first", _count_calls_from_nothing)
 LOAD_INTO_EMPTY_TABLES = Scenario("load a document into empty tables", _load_into_empty_tables)
 LOAD_AN_ANSWER = Scenario("load an answer about a song", _load_an_answer)
 ENRICH = Scenario("ask about the songs of a chart file", _enrich)
@@ -281,6 +291,8 @@ PROOFS: dict[str, Scenario] = {
     "Extract: s3:ListBucket on RawBucket": POLL_WHAT_IS_NOT_HELD,
     "Extract: ssm:GetParameter on parameter/spotify-etl/local/spotify": POLL_WHAT_IS_NOT_HELD,
     "Extract: s3:GetObject on RawBucket/raw/*": POLL_WHAT_IS_HELD,
+    "Extract: s3:GetObject on RawBucket/state/*": POLL_WHAT_IS_NOT_HELD,
+    "Extract: s3:PutObject on RawBucket/state/*": COUNT_CALLS_FROM_NOTHING,
     "Transform: s3:ListBucket on RawBucket": LOAD_INTO_EMPTY_TABLES,
     "Transform: s3:GetObject on RawBucket/raw/*": LOAD_INTO_EMPTY_TABLES,
     "Transform: s3:GetObject on RawBucket/cache/tracks/*": LOAD_AN_ANSWER,

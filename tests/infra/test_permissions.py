@@ -49,7 +49,9 @@ def test_every_role_is_for_one_function_or_service_and_no_other_resource_of_ours
         assert not [held["Type"] for held in template["Resources"].values() if held["Type"].startswith("Custom::")]
 
 
-def test_extract_may_only_add_and_read_raw_documents_and_read_its_own_parameter(synthesis: Synthesis) -> None:
+def test_extract_may_only_add_and_read_raw_documents_and_read_its_own_parameter(
+    synthesis: Synthesis,
+) -> None:
     for config, template in synthesis.of("compute"):
         assert _allowed(template, "ExtractRole") == {
             "logs:CreateLogStream {ExtractLogs.Arn}",
@@ -57,7 +59,10 @@ def test_extract_may_only_add_and_read_raw_documents_and_read_its_own_parameter(
             f"s3:PutObject {{Raw}}/{RAW_PREFIX}*",
             f"s3:PutObjectTagging {{Raw}}/{RAW_PREFIX}*",
             f"s3:GetObject {{Raw}}/{RAW_PREFIX}*",
-            f"s3:ListBucket {{Raw}} if s3:prefix is {RAW_PREFIX}*",
+            f"s3:GetObject {{Raw}}/{STATE_PREFIX}*",
+            f"s3:PutObject {{Raw}}/{STATE_PREFIX}*",
+            # Of the whole bucket: without it S3 answers 403 instead of 404 while nothing is remembered.
+            "s3:ListBucket {Raw}",
             "ssm:GetParameter arn:{AWS::Partition}:ssm:{AWS::Region}:{AWS::AccountId}"
             f":parameter{config.credentials_parameter}",
             "sqs:SendMessage {ExtractDeadLettersQueue.Arn}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from moto import mock_aws
 
 from lambdas.core.adapters.credentials import Credentials, write_credentials
 from lambdas.core.adapters.logs import JsonFormatter, configure_logs
+from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.documents import RawDocument, decode, encode
 from lambdas.core.errors import (
     AccessForbidden,
@@ -29,7 +31,9 @@ from lambdas.core.errors import (
     RateLimited,
     SourceUnavailable,
 )
-from lambdas.core.keys import day_prefix
+from lambdas.core.keys import RAW_PREFIX, day_prefix, state_key
+from lambdas.core.limited import LimitedSource
+from lambdas.core.limits import RateLimitMemory
 from lambdas.core.metrics import chart_age_hours
 from lambdas.core.sources import Budget, PolledChart
 from lambdas.extract import handler as module
@@ -373,8 +377,12 @@ class Function:
         logged = [json.loads(line) for line in self.log.getvalue().splitlines()]
         return [line for line in logged if line["logger"] in ("extract", "spotify")]
 
-    def keys(self) -> list[str]:
-        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+    def keys(self, prefix: str = RAW_PREFIX) -> list[str]:
+        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+    @property
+    def memory(self) -> RateLimitMemory:
+        return RateLimitMemory(S3Store(self.s3, BUCKET), "web_api")
 
 
 @pytest.fixture
@@ -442,6 +450,99 @@ def test_a_rate_limit_is_recorded_and_the_invocation_succeeds(function: Function
     assert "13 h 35 min" in result["message"]
     assert function.keys() == []
     assert [line["level"] for line in function.lines()] == ["WARNING"]
+
+
+# The memory of rate limits
+
+
+def test_after_six_hours_of_retry_after_no_poll_calls_spotify_or_looks_at_the_credentials_before_the_time_is_over(
+    function: Function,
+) -> None:
+    function.spotify.fail(Fault(FaultKind.RATE_LIMITED, retry_after=21_600))
+    began = datetime.now(UTC)
+    first = function()
+    calls = len(function.spotify.requests())
+    boto3.client("ssm").delete_parameter(Name=PARAMETER)
+
+    second, weekly = function(), function(event("schedule_weekly_chart"))
+
+    assert calls == first["calls"] == 2, "the token and the one call that was refused: nothing is asked again"
+    assert len(function.spotify.requests()) == calls
+    for blocked in (second, weekly):
+        assert (blocked["outcome"], blocked["calls"]) == ("rate_limited", 0)
+        assert 21_590 < blocked["retry_after_seconds"] <= 21_601
+    until = function.memory.state().until
+    assert until is not None
+    assert timedelta(0) <= until - began - timedelta(hours=6) < timedelta(seconds=30)
+    assert f"not asked before {until:%Y-%m-%d %H:%M:%S} UTC (5 h 59 min" in second["message"] or (
+        f"not asked before {until:%Y-%m-%d %H:%M:%S} UTC (6 h 0 min" in second["message"]
+    )
+    assert [line["level"] for line in function.lines()] == ["WARNING"] * 3
+
+
+def test_the_poll_that_meets_the_limit_says_until_when_it_holds(function: Function) -> None:
+    function.spotify.fail(Fault(FaultKind.RATE_LIMITED, retry_after=21_600))
+
+    message = function()["message"]
+
+    told = re.search(r"Spotify asks to wait 6 h 0 min, until (\S+ \S+) UTC: nothing is lost", message)
+    assert told, message
+    until = datetime.strptime(told[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    assert abs(until - datetime.now(UTC) - timedelta(hours=6)) < timedelta(seconds=30)
+
+
+def test_a_poll_after_the_time_is_over_calls_again(function: Function) -> None:
+    function.memory.remember(
+        RateLimited("x", retry_after=60, quota_exceeded=True), now=datetime.now(UTC) - timedelta(seconds=61)
+    )
+
+    assert function()["outcome"] == "stored"
+
+
+def test_a_held_date_is_held_while_calls_are_blocked_and_asks_nothing_of_the_memory(function: Function) -> None:
+    function()
+    function.s3.put_object(Bucket=BUCKET, Key=state_key("web_api"), Body=b"damaged")
+
+    assert function()["outcome"] == "held"
+    function.s3.delete_object(Bucket=BUCKET, Key=state_key("web_api"))
+    function.memory.remember(RateLimited("x", retry_after=3600, quota_exceeded=False), now=datetime.now(UTC))
+    assert function()["outcome"] == "held"
+
+
+def test_a_damaged_memory_stops_no_poll_and_the_log_says_so(function: Function) -> None:
+    function.s3.put_object(Bucket=BUCKET, Key=state_key("web_api"), Body=b"damaged")
+
+    assert function()["outcome"] == "stored"
+    assert "the memory of rate limits is not readable" in function.log.getvalue()
+
+
+def test_the_calls_of_every_poll_are_counted_also_of_one_that_meets_a_wall(function: Function) -> None:
+    stored = function()
+    function.spotify.fail(Fault(FaultKind.FORBIDDEN))
+    with pytest.raises(AccessForbidden):
+        function(event("schedule_weekly_chart"))
+
+    counted = function.memory.state().calls_of_past_day(now=datetime.now(UTC))
+    assert counted == len(function.spotify.requests()) > stored["calls"]
+
+
+def test_what_is_remembered_does_not_expire_with_spotifys_documents(function: Function) -> None:
+    function()
+
+    tags = function.s3.get_object_tagging(Bucket=BUCKET, Key=state_key("web_api"))["TagSet"]
+    assert tags == []
+
+
+def test_a_wait_counts_from_the_answer_that_asked_for_it_not_from_the_beginning_of_the_run(zone: Zone) -> None:
+    clock = iter([NOW, NOW + timedelta(minutes=10), NOW + timedelta(minutes=10)])
+    memory = RateLimitMemory(zone.store, "web_api")
+    zone.source.answer = RateLimited("wait", retry_after=60, quota_exceeded=False)
+    limited = LimitedSource(lambda: zone.source, memory, clock=lambda: next(clock))
+
+    with pytest.raises(RateLimited):
+        limited.fetch(DAILY, now=NOW, budget=Budget(max_calls=10, seconds_left=lambda: 60.0))
+
+    assert memory.state().until == NOW + timedelta(minutes=11)
 
 
 def test_a_wall_fails_the_invocation_with_one_line_and_no_traceback_in_the_log(function: Function) -> None:
@@ -535,6 +636,13 @@ def test_spotipy_is_not_imported_until_there_is_something_to_fetch() -> None:
     assert subprocess.run([sys.executable, "-c", check], cwd=REPOSITORY, check=False, timeout=60).returncode == 0
 
 
+def test_spotipy_is_not_imported_while_calls_are_blocked(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    function.memory.remember(RateLimited("x", retry_after=3600, quota_exceeded=False), now=datetime.now(UTC))
+    monkeypatch.setitem(sys.modules, "lambdas.core.adapters.spotify", None)  # an import of it fails from here on
+
+    assert function()["outcome"] == "rate_limited"
+
+
 # Metrics
 
 
@@ -588,6 +696,19 @@ def test_a_rate_limited_poll_says_so_and_how_old_the_chart_has_become(
     assert measured["RateLimited"] == 1
     assert measured["SpotifyRequests"] > 0
     assert 48 <= measured["ChartAgeHours"] < 72
+
+
+def test_while_calls_are_blocked_each_poll_says_rate_limited_and_no_requests(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function.spotify.fail(Fault(FaultKind.QUOTA_EXCEEDED, retry_after=48_925))
+    function()
+    capsys.readouterr()
+
+    for _ in range(2):
+        assert function()["outcome"] == "rate_limited"
+        measured = values(capsys.readouterr().out)
+        assert (measured["RateLimited"], measured["SpotifyRequests"]) == (1, 0)
 
 
 def test_a_poll_that_meets_a_wall_measures_all_the_same(function: Function, capsys: pytest.CaptureFixture[str]) -> None:

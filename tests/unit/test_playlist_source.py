@@ -477,6 +477,14 @@ def test_a_retry_after_of_six_hours_costs_no_wait_and_is_reported(poller: Poller
     assert len(poller.spotify.api_calls) == 1
 
 
+def test_an_absurd_retry_after_is_a_rate_limit_like_any_other(poller: Poller) -> None:
+    with pytest.raises(RateLimited, match="Spotify asks to wait") as caught:
+        poller.fetch(limited(Retry_After="9" * 400))
+
+    assert caught.value.retry_after is not None
+    assert 48 * 3600 < caught.value.retry_after < float("inf")
+
+
 def test_a_used_up_quota_is_never_waited_for_since_calling_on_lengthens_it(poller: Poller) -> None:
     with pytest.raises(RateLimited, match="quota for a day") as caught:
         poller.fetch(

@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from spotipy.oauth2 import SpotifyClientCredentials  # type: ignore[import-untyp
 from lambdas.core.adapters.credentials import Credentials
 from lambdas.core.adapters.logs import keep_secrets_out_of_logs
 from lambdas.core.errors import ConfigurationError, CredentialsRejected, RateLimited, SourceUnavailable
+from lambdas.core.limits import duration_in_words, limit_in_words, moment_in_words
 from lambdas.core.sources import Budget
 
 _log = logging.getLogger("spotify")
@@ -42,6 +44,8 @@ _SHORTEST_CALL: Final = 1.0
 """A call is not begun with fewer seconds left."""
 _WINDOW: Final = 30.0
 """The rate limit's rolling window: what to wait where a 429 does not say."""
+_LONGEST_ASKED: Final = 366 * 86_400.0
+"""Seconds: a Retry-After beyond is a mistake, and may be no date that can be written."""
 _QUOTA_EXCEEDED: Final = "QUOTA_EXCEEDED"
 _PASSING: Final = (requests.codes.request_timeout, requests.codes.too_many_requests)
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -82,7 +86,7 @@ class Refused(Exception):
         self.at_token = at_token
         self.message, self.reason = _said(response)
         asked = response.headers.get("Retry-After", "")
-        self.retry_after = float(asked) if asked.isascii() and asked.isdecimal() else None
+        self.retry_after = min(float(asked), _LONGEST_ASKED) if asked.isascii() and asked.isdecimal() else None
         super().__init__(f"{self.status} ({self.message})")
 
 
@@ -266,21 +270,16 @@ def _unavailable(what: str, why: str) -> SourceUnavailable:
 
 def _rate_limited(refusal: Refused, what: str) -> RateLimited:
     quota = refusal.reason == _QUOTA_EXCEEDED
-    limit = "the app's quota for a day is used up" if quota else "too many calls in a short time"
-    asks = "" if refusal.retry_after is None else f", and Spotify asks to wait {_duration(refusal.retry_after)}"
+    asks = ""
+    if (asked := refusal.retry_after) is not None:
+        until = datetime.now(UTC) + timedelta(seconds=asked)
+        asks = f", and Spotify asks to wait {duration_in_words(asked)}, until {moment_in_words(until)}"
     return RateLimited(
-        f"{what}: {limit} (429){asks}: nothing is lost, a later run tries again; call less often meanwhile",
-        retry_after=refusal.retry_after,
+        f"{what}: {limit_in_words(quota_exceeded=quota)} (429){asks}: nothing is lost, a later run tries again; call "
+        "less often meanwhile",
+        retry_after=asked,
         quota_exceeded=quota,
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _network_fault(error: requests.RequestException) -> str:
