@@ -6,10 +6,12 @@ import argparse
 import getpass
 import sys
 
+import msgspec
+
 from cli.output import note, say
-from cli.stage import open_stage
-from lambdas.core.adapters.credentials import Credentials, write_credentials
-from lambdas.core.errors import ConfigurationError
+from cli.stage import Stage, open_stage
+from lambdas.core.adapters.credentials import Credentials, read_credentials, write_credentials
+from lambdas.core.errors import ConfigurationError, CredentialsMissing
 
 
 def credentials_command(arguments: argparse.Namespace) -> int:
@@ -21,10 +23,39 @@ def credentials_command(arguments: argparse.Namespace) -> int:
             "(`etl down`, then `etl up` sets them again)"
         )
     client_id, client_secret = ask()
+    about_user = store_app(stage, client_id=client_id, client_secret=client_secret)
     parameter = stage.config.credentials_parameter
-    write_credentials(stage.ssm, parameter, Credentials(client_id=client_id, client_secret=client_secret))
     say(f"the credentials are kept, encrypted, in the parameter {parameter} of stage {stage.name}")
+    if about_user:
+        say(about_user)
     return 0
+
+
+def store_app(stage: Stage, *, client_id: str, client_secret: str) -> str | None:
+    """Keep an app's id and secret; the user who is signed in stays so, unless it is another app.
+
+    Returns what has become of that user's sign-in, if it has to be told. Raises ConfigurationError.
+    """
+    parameter = stage.config.credentials_parameter
+    credentials = Credentials(client_id=client_id, client_secret=client_secret)
+    login = f"`etl login --stage {stage.name}`"
+    about_user: str | None = None
+    try:
+        before = read_credentials(stage.ssm, parameter, stage=stage.name)
+    except CredentialsMissing:
+        pass
+    except ConfigurationError:
+        about_user = f"what was there could not be read, so it is replaced: if a user was signed in, {login} again"
+    else:
+        if before.refresh_token and before.client_id == client_id:
+            credentials = msgspec.structs.replace(
+                credentials, refresh_token=before.refresh_token, authorized_at=before.authorized_at
+            )
+            about_user = "the user who was signed in stays signed in: it is the same app"
+        elif before.refresh_token:
+            about_user = f"nobody is signed in any more, for it is another app: {login} signs a user in to this one"
+    write_credentials(stage.ssm, parameter, credentials)
+    return about_user
 
 
 def ask() -> tuple[str, str]:

@@ -45,6 +45,12 @@ CHART_AGE_HOURS: Final = Metric(
     unit="None",
     by_chart=True,
 )
+REFRESH_TOKEN_DAYS_LEFT: Final = Metric(
+    "RefreshTokenDaysLeft",
+    "Days until the user of the stage has to sign in again, at each poll, whatever came of it; 0 once that is due. "
+    "There is no value while nobody is signed in.",
+    unit="None",
+)
 DOCUMENTS_LOADED: Final = Metric("DocumentsLoaded", "Usable raw documents of the days that a batch loaded.")
 CHART_ENTRIES: Final = Metric("ChartEntries", "Rows of chart_entries on the days that a batch loaded.")
 NEW_SONGS: Final = Metric("NewSongs", "Songs that the warehouse did not hold before a batch.")
@@ -58,6 +64,7 @@ METRICS: Final = (
     SPOTIFY_REQUESTS,
     RATE_LIMITED,
     CHART_AGE_HOURS,
+    REFRESH_TOKEN_DAYS_LEFT,
     DOCUMENTS_LOADED,
     CHART_ENTRIES,
     NEW_SONGS,
