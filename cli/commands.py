@@ -9,6 +9,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 _PATIENCE_SECONDS = 120.0
+_LOGIN_PORT = 8912
+_LOGIN_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,33 @@ def _query_arguments(parser: argparse.ArgumentParser) -> None:
         help="table for people, json with typed values, csv by RFC 4180 (default: %(default)s)",
     )
     parser.add_argument("--list", action="store_true", help="list the named queries and their parameters")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 1024 to 65535, or 0 for any that is free")
+    return int(text)
+
+
+def _login_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=_LOGIN_PORT,
+        metavar="N",
+        help="the redirect URI is http://127.0.0.1:N/callback (default: %(default)s); 0 takes any free port, for an "
+        "app that has the redirect URI http://127.0.0.1/callback",
+    )
+    parser.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="open no browser, only print the link"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_positive_seconds,
+        default=_LOGIN_SECONDS,
+        metavar="SECONDS",
+        help="give up when nobody has come back from Spotify's page for so long (default: %(default)g)",
+    )
 
 
 def _deploy_arguments(parser: argparse.ArgumentParser) -> None:
@@ -299,8 +328,22 @@ COMMANDS: tuple[Command, ...] = (
         group="set up",
         summary="store the Spotify app's client id and secret, encrypted",
         description="Ask for the client id and secret of your Spotify app, without showing them, and keep them in the "
-        "stage's SSM SecureString. Two lines on standard input do as well.",
+        "stage's SSM SecureString. Two lines on standard input do as well. A user who is signed in stays signed in if "
+        "it is the same app.",
         examples=("etl credentials --stage dev",),
         entry="cli.credentials:credentials_command",
+    ),
+    Command(
+        name="login",
+        group="set up",
+        summary="sign a Spotify user in, so that playlists of their own can be polled",
+        description="Send your browser to Spotify's page of consent, and keep the refresh token that comes of it in "
+        "the stage's SSM SecureString, beside the app's credentials, which `etl credentials` has to have stored. The "
+        "app needs the redirect URI http://127.0.0.1:8912/callback in the Spotify dashboard. A sign-in lasts six "
+        "months: `etl status` counts the days. Where the browser is on another machine than this command, let that "
+        "one's port lead here first: ssh -L 8912:127.0.0.1:8912 THIS-MACHINE.",
+        examples=("etl login --stage dev", "etl login --stage dev --no-browser --port 9000"),
+        entry="cli.login:login_command",
+        add_arguments=_login_arguments,
     ),
 )

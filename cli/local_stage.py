@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cli.credentials import store_app
 from cli.local_deployment import Deployment, deploy, fingerprint, settled
 from cli.local_state import state_dir, use
 from cli.output import note, say, step
 from cli.stage import LOCAL, Stage, load_config
 from cli.stand_in import StandIn
-from lambdas.core.adapters.credentials import Credentials, write_credentials
 from lambdas.core.errors import ConfigurationError, PipelineError
 from local.emulator import lifecycle
 
@@ -123,8 +123,7 @@ def _write_credentials(stage: Stage) -> None:
     from local.spotify.api import CLIENT_ID, CLIENT_SECRET
 
     with step("write the stand-in's credentials"):
-        credentials = Credentials(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
-        write_credentials(stage.ssm, stage.config.credentials_parameter, credentials)
+        store_app(stage, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
 
 
 def _addresses(endpoint: Endpoint, spotify: Record) -> str:

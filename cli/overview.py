@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -12,7 +13,10 @@ from botocore.exceptions import ClientError
 
 from cli.output import count, print_table, say
 from cli.stage import PARTS, Stage, open_stage
+from lambdas.core.adapters.credentials import read_credentials
+from lambdas.core.authorization import WARNING_DAYS, days_left, runs_out
 from lambdas.core.charts import Period, step
+from lambdas.core.errors import ConfigurationError, CredentialsMissing
 from lambdas.core.keys import INBOX_PREFIX, QUARANTINE_PREFIX
 from lambdas.core.limits import SERVICE_NAMES, RateLimitMemory
 from lambdas.core.schema import TABLES
@@ -180,6 +184,7 @@ def status_command(arguments: argparse.Namespace) -> int:
     lines.append(("quarantined", count(sum(1 for _ in stage.raw_store().keys(QUARANTINE_PREFIX)), "document")))
     lines.append(("Spotify credentials", _credentials(stage)))
     lines += _rate_limits(stage)
+    lines += _sign_in(stage)
     _print_lines(lines)
     return 0
 
@@ -258,3 +263,27 @@ def _credentials(stage: Stage) -> str:
             return missing if stage.config.polled_charts else "not set, and not needed: no chart is polled"
         raise
     return f"set on {parameter['LastModifiedDate']:%Y-%m-%d} in {name}"
+
+
+def _sign_in(stage: Stage) -> list[tuple[str, str]]:
+    """Until when a user is signed in. Nothing where there are no credentials, or they are not ours to decrypt."""
+    try:
+        credentials = read_credentials(stage.ssm, stage.config.credentials_parameter, stage=stage.name)
+    except (CredentialsMissing, ConfigurationError):
+        return []
+    if not credentials.refresh_token:
+        return [("Spotify user", f"nobody is signed in: `etl login --stage {stage.name}`, for a user's own playlists")]
+    return [("Spotify user", sign_in_in_words(credentials.authorized_at, stage=stage.name, now=datetime.now(UTC)))]
+
+
+def sign_in_in_words(authorized_at: datetime | None, *, stage: str, now: datetime) -> str:
+    """Since when a user is signed in, and for how many days yet; with the remedy once that matters."""
+    again = f"`etl login --stage {stage}`"
+    if authorized_at is None:
+        return f"signed in, it is not known when; it lasts six months from then: {again} begins anew"
+    since, until = f"{authorized_at:%Y-%m-%d}", f"{runs_out(authorized_at):%Y-%m-%d}"
+    left = days_left(authorized_at, now=now)
+    if left == 0:
+        return f"EXPIRED on {until} (signed in on {since}): {again}"
+    soon = f": {again} begins anew" if left <= WARNING_DAYS else ""
+    return f"signed in on {since}, {count(math.ceil(left), 'day')} left{soon}"

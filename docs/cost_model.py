@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from lambdas.core.metrics import CHART, METRICS, RATE_LIMITED, SONGS_WAITING, SPOTIFY_REQUESTS
+from lambdas.core.metrics import CHART, METRICS, RATE_LIMITED, REFRESH_TOKEN_DAYS_LEFT, SONGS_WAITING, SPOTIFY_REQUESTS
 
 Template: TypeAlias = Mapping[str, Any]
 
@@ -189,9 +189,11 @@ def _text(value: Any) -> str:
 
 # --- What the code does: counted in tests/unit/test_cost.py ---------------------------------------------------------
 
-# Emitted by extract at each poll; the others by transform at each batch.
+# Emitted by extract at each poll, the user's sign-in only if there is one; the others by transform at each batch.
 POLL_METRICS: Final = tuple(
-    metric for metric in METRICS if metric in (SPOTIFY_REQUESTS, RATE_LIMITED) or metric.by_chart
+    metric
+    for metric in METRICS
+    if metric in (SPOTIFY_REQUESTS, RATE_LIMITED, REFRESH_TOKEN_DAYS_LEFT) or metric.by_chart
 )
 # Emitted by enrichments alone, which nothing starts in a stage as it ships: they are no part of this bill.
 ENRICHMENT_METRICS: Final = (SONGS_WAITING,)
@@ -248,7 +250,9 @@ COLD_CPU_SECONDS: Final = 0.26
 """Of a function's first run: imports and the S3 client. It is billed."""
 SPOTIPY_CPU_SECONDS: Final = 0.3
 """Of importing spotipy, at a poll that asks Spotify."""
-LOG_BYTES_A_POLL: Final = 502 + 450 + 600
+SSM_CPU_SECONDS: Final = 0.016
+"""Of making its client, at every poll: it reads how long a user's sign-in lasts."""
+LOG_BYTES_A_POLL: Final = 591 + 450 + 600
 """Its two lines of metrics, its result, and what Lambda itself writes about a run."""
 LOG_BYTES_A_BATCH: Final = 395 + 600
 """The line of metrics, and what Lambda itself writes."""
@@ -257,7 +261,7 @@ LOG_BYTES_A_LOAD: Final = 300
 # --- Assumed ----------------------------------------------------------------------------------------------------------
 
 S3_SECONDS: Final = 0.03
-"""Of one request; they are made one after the other."""
+"""Of one request, and of the one to SSM; they are made one after the other."""
 SPOTIFY_SECONDS: Final = 0.5
 """Of one call."""
 VCPU_MIB: Final = 1769
@@ -359,8 +363,9 @@ def quantities(scenario: Scenario) -> Quantities:
     batches = documents / scenario.documents_a_batch
     spotify_calls = (documents + vain) * (1 + -(-scenario.songs_a_chart // SPOTIFY_PAGE))
     poll_seconds = (
-        (polls * COLD_CPU_SECONDS + (documents + vain) * SPOTIPY_CPU_SECONDS) / cpus(held.extract_gib)
-        + to_s3.all * S3_SECONDS
+        (polls * (COLD_CPU_SECONDS + SSM_CPU_SECONDS) + (documents + vain) * SPOTIPY_CPU_SECONDS)
+        / cpus(held.extract_gib)
+        + (to_s3.all + polls) * S3_SECONDS
         + spotify_calls * SPOTIFY_SECONDS
     )
     load_seconds = (batches * COLD_CPU_SECONDS + documents * scenario.load_cpu_seconds) / cpus(
@@ -392,7 +397,7 @@ def quantities(scenario: Scenario) -> Quantities:
         LOGS_WRITTEN: log_bytes / GB,
         LOGS_KEPT: LOG_MONTHS * log_bytes / GB,
         MAILS: MAILS_A_MONTH,
-        DECRYPTIONS: documents + vain,
+        DECRYPTIONS: polls,
         CRAWLS: DAYS * held.crawls_a_day * CRAWL_DPU_HOURS,
         SCANS: queries * max(tables, ATHENA_LEAST_BYTES) / 10**12,
     }

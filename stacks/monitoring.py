@@ -13,6 +13,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from lambdas.core.authorization import LIFE_MONTHS, WARNING_DAYS
 from lambdas.core.metrics import (
     CHART,
     CHART_AGE_HOURS,
@@ -22,6 +23,7 @@ from lambdas.core.metrics import (
     NEW_SONGS,
     QUARANTINED_DOCUMENTS,
     RATE_LIMITED,
+    REFRESH_TOKEN_DAYS_LEFT,
     SONGS_WAITING,
     SPOTIFY_REQUESTS,
     STAGE,
@@ -202,7 +204,20 @@ class MonitoringStack(Stack):
             tell_recovery=True,
             notify=self.topic,
         )
-        return [*fresh, failed.alarm]
+        sign_in = RunbookAlarm(
+            self,
+            "SignInEnds",
+            name=f"{self._prefix}-sign-in-ends",
+            meaning=f"The user's sign-in to Spotify, of {LIFE_MONTHS} months, ends within {WARNING_DAYS} days, or has.",
+            heading="The user has to sign in again",
+            # The greatest of a day, so that the first poll after a new sign-in ends it.
+            metric=self._measured(REFRESH_TOKEN_DAYS_LEFT, statistic="Maximum", period=_DAY),
+            threshold=WARNING_DAYS,
+            low=True,
+            tell_recovery=True,
+            notify=self.topic,
+        )
+        return [*fresh, failed.alarm, sign_in.alarm]
 
     def _enrichment_alarms(self) -> list[cloudwatch.IAlarm]:
         """What is to be done about enrichments that nobody watches: where no schedule makes them, there are none."""
@@ -388,9 +403,16 @@ class MonitoringStack(Stack):
         duration = self._transform.function.metric_duration(statistic="Maximum", period=_HOUR, label="transform")
         asked = [self._measured(metric, statistic="Sum", period=_DAY) for metric in (SPOTIFY_REQUESTS, RATE_LIMITED)]
         waiting = self._measured(SONGS_WAITING, statistic="Minimum", period=_DAY)
+        sign_in = self._measured(
+            REFRESH_TOKEN_DAYS_LEFT, statistic="Minimum", period=_DAY, label="days the user's sign-in lasts"
+        )
         dashboard.add_widgets(
             # Of stages that poll nothing, too: whoever has chart files may complete their songs.
-            _graph("Spotify per day: calls, and runs it turned away", asked, [waiting]),
+            _graph(
+                "Spotify per day: calls, and runs it turned away",
+                asked,
+                [waiting, *([sign_in] if self._charts else [])],
+            ),
             _graph("Milliseconds of the longest run", [duration], limit=self._transform.timeout.to_milliseconds()),
         )
         return dashboard

@@ -60,7 +60,11 @@ class CredentialsMissing(SourceError):
 
 
 class CredentialsRejected(SourceError):
-    """Spotify refuses the credentials (401, or `invalid_client` / `invalid_grant` from the token endpoint)."""
+    """Spotify refuses the credentials (401, or `invalid_client` from the token endpoint)."""
+
+
+class AuthorizationExpired(CredentialsRejected):
+    """The user has to sign in again: the sign-in has ended or was taken back (`invalid_grant`)."""
 
 
 class AccessForbidden(SourceError):

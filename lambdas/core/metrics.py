@@ -51,6 +51,12 @@ CHART_AGE_HOURS: Final = Metric(
 SONGS_WAITING: Final = Metric(
     "SongsWaiting", "Songs without album and artists that Spotify was not asked about yet, at the end of an enrichment."
 )
+REFRESH_TOKEN_DAYS_LEFT: Final = Metric(
+    "RefreshTokenDaysLeft",
+    "Days until the user of the stage has to sign in again, at each poll, whatever came of it; 0 once that is due. "
+    "There is no value while nobody is signed in.",
+    unit="None",
+)
 DOCUMENTS_LOADED: Final = Metric("DocumentsLoaded", "Usable raw documents of the days that a batch loaded.")
 CHART_ENTRIES: Final = Metric("ChartEntries", "Rows of chart_entries on the days that a batch loaded.")
 NEW_SONGS: Final = Metric("NewSongs", "Songs that the warehouse did not hold before a batch.")
@@ -65,6 +71,7 @@ METRICS: Final = (
     RATE_LIMITED,
     CHART_AGE_HOURS,
     SONGS_WAITING,
+    REFRESH_TOKEN_DAYS_LEFT,
     DOCUMENTS_LOADED,
     CHART_ENTRIES,
     NEW_SONGS,

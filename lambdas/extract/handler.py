@@ -10,16 +10,24 @@ from typing import Annotated, Final, Protocol
 import boto3
 import msgspec
 
-from lambdas.core.adapters.credentials import read_credentials
+from lambdas.core.adapters.credentials import Credentials, read_credentials
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
 from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.s3 import S3Store
-from lambdas.core.errors import PipelineError
+from lambdas.core.authorization import days_left
+from lambdas.core.errors import CredentialsMissing, PipelineError
 from lambdas.core.keys import SPOTIFY_RETENTION
 from lambdas.core.limited import LimitedSource
 from lambdas.core.limits import RateLimitMemory
-from lambdas.core.metrics import CHART_AGE_HOURS, RATE_LIMITED, SPOTIFY_REQUESTS, Metric, chart_age_hours
+from lambdas.core.metrics import (
+    CHART_AGE_HOURS,
+    RATE_LIMITED,
+    REFRESH_TOKEN_DAYS_LEFT,
+    SPOTIFY_REQUESTS,
+    Metric,
+    chart_age_hours,
+)
 from lambdas.core.sources import Budget, ChartSource
 from lambdas.core.store import ObjectStore
 from lambdas.extract.poll import PollResult, decode_event, newest_held, poll
@@ -82,12 +90,13 @@ def _poll(event: object, context: LambdaContext, environment: Environment) -> Po
     # Without the tag: what is remembered is ours, and does not expire.
     memory = RateLimitMemory(S3Store(s3, environment.raw_bucket), "web_api")
     now = datetime.now(UTC)
+    stored = _StoredCredentials(environment)
     result: PollResult | None = None
     try:
         result = poll(
             chart,
             store=store,
-            open_source=lambda: LimitedSource(lambda: _open_source(environment), memory),
+            open_source=lambda: LimitedSource(lambda: _open_source(environment, stored), memory),
             now=now,
             budget=budget,
         )
@@ -98,6 +107,7 @@ def _poll(event: object, context: LambdaContext, environment: Environment) -> Po
             SPOTIFY_REQUESTS: budget.calls,
             RATE_LIMITED: float(result is not None and result.outcome == "rate_limited"),
             **_age(chart.chart, store=store, now=now),
+            **_sign_in(stored, now=now),
         }
         EmfMetrics(environment.stage).emit(values, chart=chart.chart)
 
@@ -112,13 +122,48 @@ def _age(chart: str, *, store: ObjectStore, now: datetime) -> dict[Metric, float
     return {} if held is None else {CHART_AGE_HOURS: round(chart_age_hours(held, now=now), 2)}
 
 
-def _open_source(environment: Environment) -> ChartSource:
+class _StoredCredentials:
+    """The stage's credentials, asked of SSM once in an invocation, if at all, whatever the answer is."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._read: Credentials | Exception | None = None
+
+    def __call__(self) -> Credentials:
+        """Raises, each time, what `read_credentials` raised."""
+        if self._read is None:
+            parameter, stage = self._environment.spotify_credentials_parameter, self._environment.stage
+            try:
+                self._read = read_credentials(boto3.client("ssm"), parameter, stage=stage)
+            except Exception as error:  # noqa: BLE001 - raised below
+                self._read = error
+        if isinstance(self._read, Exception):
+            raise self._read
+        return self._read
+
+
+def _sign_in(stored: _StoredCredentials, *, now: datetime) -> dict[Metric, float]:
+    """How long the user's sign-in lasts; nothing if nobody is signed in. Never raises."""
+    try:
+        credentials = stored()
+    except CredentialsMissing:
+        return {}  # the poll has said so, if it needed any
+    except PipelineError as error:
+        _log.warning("how long the user's sign-in lasts cannot be told", extra={"reason": str(error)})
+        return {}
+    except Exception:  # noqa: BLE001 - the poll is over
+        _log.exception("how long the user's sign-in lasts cannot be told")
+        return {}
+    if not credentials.refresh_token or credentials.authorized_at is None:
+        return {}
+    return {REFRESH_TOKEN_DAYS_LEFT: round(days_left(credentials.authorized_at, now=now), 2)}
+
+
+def _open_source(environment: Environment, stored: _StoredCredentials) -> ChartSource:
     # Imported here: spotipy, requests and redis cost 0.3 s of CPU, which a poll of a held date need not spend.
     from lambdas.core.adapters.playlist import PlaylistSource
     from lambdas.core.adapters.spotify import SPOTIFY, SpotifyAddress
 
     endpoint = environment.spotify_endpoint
     address = SPOTIFY if endpoint is None else SpotifyAddress.at(endpoint)
-    parameter = environment.spotify_credentials_parameter
-    credentials = read_credentials(boto3.client("ssm"), parameter, stage=environment.stage)
-    return PlaylistSource(credentials, stage=environment.stage, address=address)
+    return PlaylistSource(stored(), stage=environment.stage, address=address)

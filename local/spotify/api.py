@@ -1,20 +1,17 @@
 """The stand-in's answers, free of sockets: a request in, a reply out.
 
-`/api/token` and `/v1/...` speak as Spotify does (developer.spotify.com/documentation/web-api), `/_control/...` is for
-whoever scripts the stand-in. Differences from Spotify: `fields` is refused, `market` changes nothing, and Spotify's
-own charts are served in every era, though a Development Mode app gets 404 for them (`non_owner` shows what it gets
-for other people's playlists).
+`/authorize`, `/api/token` (see `accounts`) and `/v1/...` speak as Spotify does
+(developer.spotify.com/documentation/web-api), `/_control/...` is for whoever scripts the stand-in. Differences from
+Spotify: `fields` is refused, `market` changes nothing, and Spotify's own charts are served in every era, though a
+Development Mode app gets 404 for them (`non_owner` shows what it gets for other people's playlists).
 """
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
-import secrets
 import threading
 import time
-from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -22,18 +19,17 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
 from local.spotify import catalogue
+from local.spotify.accounts import CLIENT_ID as CLIENT_ID
+from local.spotify.accounts import CLIENT_SECRET as CLIENT_SECRET
+from local.spotify.accounts import REFRESH_TOKEN as REFRESH_TOKEN
+from local.spotify.accounts import TOKEN_SECONDS as TOKEN_SECONDS
+from local.spotify.accounts import Accounts
 from local.spotify.errors import Refusal
 from local.spotify.faults import OF_ITEMS, Fault, FaultKind, InvalidControl, fault_from_json
 from local.spotify.payloads import Era, Json, Renderer
 from local.spotify.playlists import PLAYLISTS, playlist_answer
 from local.spotify.settings import Settings, settings_from_json
 
-# What the stand-in accepts. They are in the source because they are no secrets: they open nothing but the stand-in.
-CLIENT_ID = "local-client"
-CLIENT_SECRET = "local-secret"
-REFRESH_TOKEN = "local-refresh-token"
-
-TOKEN_SECONDS = 3600
 _ID = re.compile(r"[0-9A-Za-z]{22}")
 _MEDIA = re.compile(r"/v1/(tracks|albums|artists)/([^/]+)")
 _PLAYLIST = re.compile(r"/v1/playlists/([^/]+)(?:/(items|tracks))?")
@@ -101,11 +97,10 @@ class Api:
         today: Callable[[], date] = _utc_today,
     ) -> None:
         self._base = base
-        self._clock = clock
         self._today = today
         self._lock = threading.Lock()
         self._settings = settings
-        self._tokens: dict[str, float] = {}
+        self._accounts = Accounts(clock)
         self._faults: list[Fault] = []
         self._calls: list[Call] = []
 
@@ -179,62 +174,33 @@ class Api:
     def _reply(self, request: Request, fault: Fault | None) -> Reply:
         if fault is not None:
             _refuse_for(fault)
+        if request.path == "/authorize":
+            return self._consent(request, fault)
         if request.path == "/api/token":
-            return self._token(request)
+            return self._token(request, fault)
         if not request.path.startswith("/v1/"):
             raise Refusal(HTTPStatus.NOT_FOUND, "Service not found")
-        self._authorize(request)
+        as_user = self._accounts.is_user(request.headers.get("authorization", ""))
         if request.method != "GET":
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed")
-        return _json(HTTPStatus.OK, self._resource(request, fault if fault and fault.kind in OF_ITEMS else None))
+        of_items = fault if fault and fault.kind in OF_ITEMS else None
+        return _json(HTTPStatus.OK, self._resource(request, of_items, as_user=as_user))
 
-    def _token(self, request: Request) -> Reply:
+    def _consent(self, request: Request, fault: Fault | None) -> Reply:
+        if request.method != "GET":
+            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed")
+        denied = fault is not None and fault.kind is FaultKind.ACCESS_DENIED
+        return Reply(HTTPStatus.FOUND, b"", {"Location": self._accounts.consent(request.query, denied=denied)})
+
+    def _token(self, request: Request, fault: Fault | None) -> Reply:
         if request.method != "POST":
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed")
         form = {key: values[-1] for key, values in parse_qs(request.body.decode("utf-8", "replace")).items()}
-        if _basic_credentials(request.headers.get("authorization", ""), form) != (CLIENT_ID, CLIENT_SECRET):
-            return _json(
-                HTTPStatus.BAD_REQUEST,
-                {"error": "invalid_client", "error_description": "Invalid client secret"},
-            )
-        grant = form.get("grant_type")
-        answer: Json = {
-            "access_token": secrets.token_urlsafe(32),
-            "token_type": "Bearer",
-            "expires_in": TOKEN_SECONDS,
-        }
-        if grant == "refresh_token":
-            if form.get("refresh_token") != REFRESH_TOKEN:
-                return _json(
-                    HTTPStatus.BAD_REQUEST,
-                    {"error": "invalid_grant", "error_description": "Invalid refresh token"},
-                )
-            # As since 2026, no new refresh token comes back: the old one is kept.
-            answer["scope"] = "playlist-read-private"
-        elif grant != "client_credentials":
-            return _json(
-                HTTPStatus.BAD_REQUEST,
-                {"error": "unsupported_grant_type", "error_description": "grant_type parameter is missing"},
-            )
-        with self._lock:
-            self._tokens[str(answer["access_token"])] = self._clock() + TOKEN_SECONDS
-        return _json(HTTPStatus.OK, answer)
+        expired = fault is not None and fault.kind is FaultKind.INVALID_GRANT
+        authorization = request.headers.get("authorization", "")
+        return _json(HTTPStatus.OK, self._accounts.token(form, authorization=authorization, expired=expired))
 
-    def _authorize(self, request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        if not given:
-            raise Refusal(HTTPStatus.UNAUTHORIZED, "No token provided")
-        scheme, _, token = given.partition(" ")
-        if scheme.lower() != "bearer":
-            raise Refusal(HTTPStatus.BAD_REQUEST, "Only valid bearer authentication supported")
-        with self._lock:
-            expires = self._tokens.get(token)
-        if expires is None:
-            raise Refusal(HTTPStatus.UNAUTHORIZED, "Invalid access token")
-        if expires <= self._clock():
-            raise Refusal(HTTPStatus.UNAUTHORIZED, "The access token expired")
-
-    def _resource(self, request: Request, fault: Fault | None) -> Json:
+    def _resource(self, request: Request, fault: Fault | None, *, as_user: bool) -> Json:
         settings = self._settings
         today = settings.today or self._today()
         renderer = Renderer(self._base, settings.era, today)
@@ -250,7 +216,8 @@ class Api:
                 raise Refusal(HTTPStatus.NOT_FOUND, "Resource not found")
             if "fields" in request.query:
                 raise Refusal(HTTPStatus.BAD_REQUEST, "The stand-in does not support the parameter fields")
-            return playlist_answer(renderer, settings, PLAYLISTS[identity], endpoint, request.query, fault)
+            playlist = PLAYLISTS[identity]
+            return playlist_answer(renderer, settings, playlist, endpoint, request.query, fault, as_user=as_user)
         raise Refusal(HTTPStatus.NOT_FOUND, "Service not found")
 
     def _control(self, request: Request) -> Reply:
@@ -291,20 +258,6 @@ def _read_json(body: bytes) -> object:
         return json.loads(body)
     except ValueError:
         raise InvalidControl("the body is not JSON") from None
-
-
-def _basic_credentials(header: str, form: Mapping[str, str]) -> tuple[str, str] | None:
-    """The client's id and secret, from the Basic header or, as OAuth 2 allows, from the form."""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            identity, _, secret = b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        return identity, secret
-    if "client_id" in form and "client_secret" in form:
-        return form["client_id"], form["client_secret"]
-    return None
 
 
 def _refuse_for(fault: Fault) -> None:

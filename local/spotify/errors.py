@@ -13,3 +13,11 @@ class Refusal(Exception):
             "error": {"status": status, "message": message, **({"reason": reason} if reason else {})}
         }
         self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+
+
+class OAuthRefusal(Refusal):
+    """A refusal of consent or of a token, in the form that OAuth 2 has for it."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(400, description)
+        self.body = {"error": error, "error_description": description}

@@ -33,6 +33,10 @@ class FaultKind(StrEnum):
     """403."""
     NOT_FOUND = "not_found"
     """404."""
+    INVALID_GRANT = "invalid_grant"
+    """400 from the token endpoint for a refresh token or a code: it has expired. Only the token endpoint meets this."""
+    ACCESS_DENIED = "access_denied"
+    """The user does not consent: the browser comes back with an error. Only /authorize meets this."""
     METADATA_ONLY = "metadata_only"
     """A playlist object without its items; 403 from its items endpoint: what someone else's playlist gives."""
     EMPTY = "empty"
@@ -77,6 +81,11 @@ _OPTIONS: Mapping[FaultKind, frozenset[str]] = {
     FaultKind.EPISODE: frozenset({"index"}),
 }
 _COMMON = frozenset({"kind", "path", "times"})
+_ONLY_AT: Mapping[FaultKind, str] = {
+    FaultKind.INVALID_GRANT: "/api/token",
+    FaultKind.ACCESS_DENIED: "/authorize",
+}
+"""Kinds that only one address meets, whatever the fault's `path`."""
 _PLAYLIST_PATH = re.compile(r"/v1/playlists/")
 
 
@@ -120,6 +129,8 @@ class Fault:
 
     def meets(self, path: str, offset: int) -> bool:
         """Whether a request (its path, and its offset if it has one) meets this fault."""
+        if self.kind in _ONLY_AT:
+            return path == _ONLY_AT[self.kind]
         if self.kind in OF_ITEMS and not _PLAYLIST_PATH.match(path):
             return False
         if self.kind is FaultKind.REPEATED_PAGE and offset == 0:

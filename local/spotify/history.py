@@ -18,7 +18,7 @@ from local.spotify.settings import FIRST_TODAY, Settings
 
 _API = "https://api.spotify.com"
 _DEFAULT_CHART = "regional-global-daily"
-_CHARTS = {playlist.chart: playlist for playlist in PLAYLISTS.values()}
+_CHARTS = {playlist.chart: playlist for playlist in PLAYLISTS.values() if not playlist.by_user}
 
 
 def write_history(folder: Path, *, chart: str, before: date, days: int) -> list[Path]:

@@ -26,6 +26,8 @@ from local.spotify.music import Album, Artist, Release, Song
 Json: TypeAlias = dict[str, object]
 
 WEB = "https://open.spotify.com"
+USER = "local-user"
+"""The user who signs in to the stand-in."""
 
 # Where Spotify is offered, as ISO 3166-1 alpha-2 codes; a subset, alphabetical.
 _MARKETS = (
@@ -67,12 +69,13 @@ class Era(StrEnum):
 
 @dataclass(frozen=True)
 class Playlist:
-    """A playlist that holds a chart."""
+    """A playlist that holds a chart: one of Spotify's own, or `by_user` one of the user who signs in."""
 
     id: str
     chart: str
     name: str
     description: str
+    by_user: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,6 +281,7 @@ class Renderer:
 
     def playlist(self, playlist: Playlist, pages: dict[str, Json], version: date) -> Json:
         """The answer of GET /playlists/{id}, with `pages` under the names of the era, or with none: metadata only."""
+        owner, name = (USER, "Local User") if playlist.by_user else ("spotify", "Spotify")
         digest = number(self.seed, "snapshot", playlist.id, version.toordinal()).to_bytes(16, "big")
         return self.without_lost_fields(
             {
@@ -290,15 +294,15 @@ class Renderer:
                 "images": [],
                 "name": playlist.name,
                 "owner": {
-                    "display_name": "Spotify",
-                    "external_urls": {"spotify": f"{WEB}/user/spotify"},
-                    "href": f"{self.base}/v1/users/spotify",
-                    "id": "spotify",
+                    "display_name": name,
+                    "external_urls": {"spotify": f"{WEB}/user/{owner}"},
+                    "href": f"{self.base}/v1/users/{owner}",
+                    "id": owner,
                     "type": "user",
-                    "uri": "spotify:user:spotify",
+                    "uri": f"spotify:user:{owner}",
                 },
                 "primary_color": None,
-                "public": True,
+                "public": not playlist.by_user,
                 "snapshot_id": b64encode(digest).decode(),
                 **pages,
                 "type": "playlist",

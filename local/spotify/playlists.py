@@ -40,8 +40,16 @@ def _playlists() -> dict[str, Playlist]:
     return found
 
 
-PLAYLISTS: Mapping[str, Playlist] = _playlists()
-"""The playlists served, by id: a daily and a weekly chart of each region."""
+OWN_PLAYLIST = Playlist(
+    spotify_id(SEED, Kind.PLAYLIST, len(_REGIONS), 0),
+    "regional-se-daily",
+    "Road Trip",
+    "What we sang on the way north.",
+    by_user=True,
+)
+"""A private playlist of the user who signs in: what a Development Mode app can read since February 2026."""
+PLAYLISTS: Mapping[str, Playlist] = {**_playlists(), OWN_PLAYLIST.id: OWN_PLAYLIST}
+"""The playlists served, by id: a daily and a weekly chart of each region, and the user's own."""
 
 
 def chart_date_on(name: str, today: date) -> date:
@@ -61,10 +69,19 @@ def playlist_answer(
     endpoint: str | None,
     query: Mapping[str, str],
     fault: Fault | None,
+    *,
+    as_user: bool = False,
 ) -> Json:
-    """The answer of GET /playlists/{id}, or of its endpoint `items` or `tracks`. Raises Refusal."""
+    """The answer of GET /playlists/{id}, or of its endpoint `items` or `tracks`, to the user or to the app alone.
+
+    Raises Refusal.
+    """
     chart_date = chart_date_on(playlist.chart, renderer.today)
-    metadata_only = settings.non_owner or (fault is not None and fault.kind is FaultKind.METADATA_ONLY)
+    metadata_only = (
+        settings.non_owner
+        or (playlist.by_user and not as_user)
+        or (fault is not None and fault.kind is FaultKind.METADATA_ONLY)
+    )
     if endpoint is not None:
         largest, default = _LIMITS[endpoint]
         limit, offset = _whole(query, "limit", default), _whole(query, "offset", 0)

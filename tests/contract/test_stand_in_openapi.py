@@ -10,9 +10,10 @@ from typing import TypeAlias, cast
 import pytest
 import requests
 
-from local.spotify.api import CLIENT_ID, CLIENT_SECRET
+from local.spotify.accounts import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from local.spotify.faults import Fault, FaultKind
 from local.spotify.model import chart
+from local.spotify.playlists import OWN_PLAYLIST
 from local.spotify.server import SpotifyStandIn
 from local.spotify.settings import Settings
 from tests.payloads import PAYLOADS, requires_payloads
@@ -119,6 +120,12 @@ class Session:
         given = self._http.post(f"{stand_in.url}/api/token", data=form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=5)
         self._http.headers["Authorization"] = f"Bearer {given.json()['access_token']}"
 
+    def sign_in(self) -> None:
+        """Go on as the user."""
+        form = {"grant_type": "refresh_token", "refresh_token": REFRESH_TOKEN}
+        given = self._http.post(f"{self.stand_in.url}/api/token", data=form, auth=(CLIENT_ID, CLIENT_SECRET), timeout=5)
+        self._http.headers["Authorization"] = f"Bearer {given.json()['access_token']}"
+
     def get(self, path: str) -> Json:
         """The body of the answer, whatever its status."""
         return cast("Json", self._http.get(f"{self.stand_in.url}/v1/{path}", timeout=5).json())
@@ -147,6 +154,24 @@ def test_every_answer_is_as_spotifys_own_document_describes_it(session: Session,
     for name, answer in _answers(session):
         schema: Json = {"$ref": f"#/components/schemas/{name}"}
         assert list(violations(description, schema, answer, at=name, optional=optional)) == []
+
+
+@pytest.mark.parametrize("era", ["classic", "both", "2026"])
+def test_a_users_own_playlist_is_as_described_to_the_user_and_to_the_app(
+    session: Session, description: Json, era: str
+) -> None:
+    session.stand_in.set(era=era)
+    optional = frozenset(_LOST) if era == "2026" else frozenset()
+    for as_user in (False, True):
+        if as_user:
+            session.sign_in()
+            page = session.get(f"playlists/{OWN_PLAYLIST.id}/items?limit=50")
+            schema: Json = {"$ref": "#/components/schemas/PagingPlaylistTrackObject"}
+            assert list(violations(description, schema, page, at="page", optional=optional)) == []
+        playlist = session.get(f"playlists/{OWN_PLAYLIST.id}")
+        assert as_user is bool({"items", "tracks"} & playlist.keys())
+        schema = {"$ref": "#/components/schemas/PlaylistObject"}
+        assert list(violations(description, schema, playlist, at="playlist", optional=optional)) == []
 
 
 def test_what_development_mode_lost_is_what_the_document_calls_deprecated(session: Session, description: Json) -> None:

@@ -25,16 +25,17 @@ _SECONDS = 300
 
 @dataclass(frozen=True)
 class Etl:
-    """The command over one state folder."""
+    """The command over one state folder, of this repository or of a copy."""
 
     state: Path
+    repository: Path = REPOSITORY
 
     def __call__(self, *arguments: object, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `etl` with these arguments, as a user would from another folder; a traceback is never right."""
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "cli", *map(str, arguments)],
+            self._words(arguments),
             cwd=self.state,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "ETL_STATE_DIR": str(self.state)},
+            env=self._environment(),
             input=stdin,
             capture_output=True,
             text=True,
@@ -43,6 +44,24 @@ class Etl:
         )
         assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
         return done
+
+    def begin(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start `etl` with these arguments, for a test that answers it."""
+        return subprocess.Popen(
+            self._words(arguments),
+            cwd=self.state,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @staticmethod
+    def _words(arguments: tuple[object, ...]) -> list[str]:
+        return [sys.executable, "-P", "-m", "cli", *map(str, arguments)]
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.repository), "ETL_STATE_DIR": str(self.state)}
 
     def succeed(self, *arguments: object) -> str:
         """The standard output of a command that must succeed."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.core.adapters.credentials import Credentials
 from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.metrics import NAMESPACE
 from lambdas.core.sources import PolledChart
@@ -43,6 +44,7 @@ POLL_ALARMS = {
     "out-of-date-regional-global-weekly": ("SpotifyEtl ChartAgeHours", "Minimum", HOUR, 25, "> 216"),
     "poll-failed": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", MOMENT, 1, ">= 1"),
     "rate-limited": ("SpotifyEtl RateLimited", "Sum", DAY, 1, ">= 1"),
+    "sign-in-ends": ("SpotifyEtl RefreshTokenDaysLeft", "Maximum", DAY, 1, "<= 14"),
 }
 # Of a stage whose enrichments no person starts; the rate limit is also that of a stage that polls.
 ENRICHMENT_ALARMS = {
@@ -52,11 +54,16 @@ ENRICHMENT_ALARMS = {
 # What lasts until it is mended; the rest are events, over as soon as they have happened.
 TELL_RECOVERY = {name for name in POLL_ALARMS if name.startswith("out-of-date")} | {
     "poll-failed",
+    "sign-in-ends",
     "not-loaded",
     "not-imported",
     "waiting",
 }
-_COMPARISONS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
+_COMPARISONS = {
+    "GreaterThanThreshold": ">",
+    "GreaterThanOrEqualToThreshold": ">=",
+    "LessThanOrEqualToThreshold": "<=",
+}
 
 
 def alarms_of(config: StageConfig, template: Template) -> dict[str, Resource]:
@@ -192,7 +199,7 @@ def test_the_bill_is_known(synthesis: Synthesis) -> None:
     for config, template in synthesis.of("monitoring"):
         charts = len(config.charts)
         # Ten alarms of an account are free, and three dashboards: https://aws.amazon.com/cloudwatch/pricing/.
-        assert len(alarms_of(config, template)) == 8 + (2 + charts if charts else 0) <= 12
+        assert len(alarms_of(config, template)) == 8 + (3 + charts if charts else 0)
         assert len(resources(template, "AWS::CloudWatch::Dashboard")) == 1
         kinds = {resource["Type"] for resource in template["Resources"].values()}
         assert not kinds & {"AWS::CloudWatch::CompositeAlarm", "AWS::KMS::Key", "AWS::CloudWatch::AnomalyDetector"}
@@ -246,6 +253,8 @@ def what_functions_emit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     monkeypatch.setattr(extract, "poll", poll)
     monkeypatch.setattr(extract, "newest_held", lambda *_, **__: datetime.now(UTC).date())
+    user = Credentials(client_id="x", client_secret="x", refresh_token="x", authorized_at=datetime.now(UTC))
+    monkeypatch.setattr(extract, "read_credentials", lambda *_, **__: user)
     for event in sorted((PROJECT / "tests" / "events").glob("schedule_*ly_chart.json")):
         extract.handler(json.loads(event.read_text("utf-8")), None)  # type: ignore[arg-type]
     EmfMetrics("local").emit(Processed().metrics)
@@ -279,7 +288,7 @@ def test_what_is_watched_is_what_the_functions_emit_name_for_name_and_dimension_
         for alarm in alarms_of(synthesis.stages["local"], template).values()
         if alarm["Namespace"] == NAMESPACE
     }
-    assert len(alarmed) == 4
+    assert len(alarmed) == 5
     assert alarmed < emitted_metrics
     assert set(shown_metrics(template)) == emitted_metrics
 
@@ -387,4 +396,4 @@ def test_the_dashboard_of_a_stage_of_very_many_charts_shows_all_alarms_a_hundred
     template = made.templates["dev", "monitoring"]
     shown = [len(widget["properties"].get("alarms", [])) for widget in widgets(template)]
     assert max(shown) <= 100
-    assert sum(shown) == len(resources(template, "AWS::CloudWatch::Alarm")) == 105
+    assert sum(shown) == len(resources(template, "AWS::CloudWatch::Alarm")) == 106

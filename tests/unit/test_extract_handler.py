@@ -18,12 +18,13 @@ import msgspec
 import pytest
 from moto import mock_aws
 
-from lambdas.core.adapters.credentials import Credentials, write_credentials
+from lambdas.core.adapters.credentials import Credentials, read_credentials, write_credentials
 from lambdas.core.adapters.logs import JsonFormatter, configure_logs
 from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.documents import RawDocument, decode, encode
 from lambdas.core.errors import (
     AccessForbidden,
+    AuthorizationExpired,
     ChartNotFound,
     ConfigurationError,
     CredentialsMissing,
@@ -39,7 +40,7 @@ from lambdas.core.sources import Budget, PolledChart
 from lambdas.extract import handler as module
 from lambdas.extract.handler import handler
 from lambdas.extract.poll import PollResult, decode_event, newest_held, poll
-from local.spotify.api import CLIENT_ID, CLIENT_SECRET
+from local.spotify.accounts import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from local.spotify.faults import Fault, FaultKind
 from local.spotify.server import SpotifyStandIn
 from tests.documents import document
@@ -751,6 +752,126 @@ def test_an_age_that_cannot_be_told_fails_no_poll_and_is_an_error_in_the_log(
     [error] = [line for line in function.lines() if line["level"] == "ERROR"]
     assert (error["message"], error["chart"]) == ("the age of the chart cannot be told", DAILY.chart)
     assert "S3 does not answer" in error["exception"]
+
+
+# How long a user's sign-in lasts
+
+
+def sign_in(authorized: timedelta | None) -> None:
+    """Somebody has signed in so long ago; None: it is not known when."""
+    write_credentials(
+        boto3.client("ssm"),
+        PARAMETER,
+        Credentials(
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+            refresh_token=REFRESH_TOKEN,
+            authorized_at=None if authorized is None else datetime.now(UTC) - authorized,
+        ),
+    )
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The parameters that are read from SSM."""
+    read: list[str] = []
+
+    def counted(client: Any, name: str, *, stage: str) -> Credentials:
+        read.append(name)
+        return read_credentials(client, name, stage=stage)
+
+    monkeypatch.setattr(module, "read_credentials", counted)
+    return read
+
+
+def test_a_poll_as_a_user_measures_how_long_the_sign_in_lasts_and_reads_the_credentials_once(
+    function: Function, capsys: pytest.CaptureFixture[str], reads: list[str]
+) -> None:
+    sign_in(timedelta(days=170))
+
+    assert function()["outcome"] == "stored"
+
+    [left] = [one for one in emitted(capsys.readouterr().out) if one.name == "RefreshTokenDaysLeft"]
+    # Six months are 181 to 184 days.
+    assert 10.9 <= left.value <= 14
+    assert dict(left.dimensions) == {"stage": "dev"}
+    assert reads == [PARAMETER]
+
+
+def test_a_poll_of_a_held_date_measures_it_too_with_one_read(
+    function: Function, capsys: pytest.CaptureFixture[str], reads: list[str]
+) -> None:
+    function()
+    sign_in(timedelta(days=1))
+    capsys.readouterr()
+    reads.clear()
+
+    assert function()["outcome"] == "held"
+
+    assert 179 < values(capsys.readouterr().out)["RefreshTokenDaysLeft"] < 184
+    assert reads == [PARAMETER]
+
+
+def test_a_sign_in_that_is_over_fails_the_poll_with_its_remedy_and_measures_0_days(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign_in(timedelta(days=200))
+    function.spotify.fail(Fault(FaultKind.INVALID_GRANT, times=None))
+
+    with pytest.raises(AuthorizationExpired, match="`etl login --stage dev`"):
+        function()
+
+    assert values(capsys.readouterr().out)["RefreshTokenDaysLeft"] == 0
+    assert [line["error"] for line in function.lines()] == ["AuthorizationExpired"]
+
+
+@pytest.mark.parametrize("signed_in", ["nobody", "not known when"])
+def test_where_nothing_tells_how_long_a_sign_in_lasts_there_is_no_value(
+    function: Function, capsys: pytest.CaptureFixture[str], signed_in: str
+) -> None:
+    if signed_in != "nobody":
+        sign_in(None)
+
+    assert function()["outcome"] == "stored"
+
+    assert "RefreshTokenDaysLeft" not in values(capsys.readouterr().out)
+
+
+def test_credentials_that_cannot_be_read_are_asked_for_once_and_fail_no_poll_of_a_held_date(
+    function: Function, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, reads: list[str]
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        reads.append("denied")
+        raise ConfigurationError("reading the Spotify credentials is denied")
+
+    function()
+    sign_in(timedelta(days=1))
+    monkeypatch.setattr(module, "read_credentials", denied)
+    capsys.readouterr()
+    reads.clear()
+
+    assert function()["outcome"] == "held"
+    assert function.lines()[-2]["reason"] == "reading the Spotify credentials is denied"
+    assert reads == ["denied"]
+    with pytest.raises(ConfigurationError, match="is denied"):
+        function(event("schedule_weekly_chart"))
+    assert reads == ["denied", "denied"]
+    assert "RefreshTokenDaysLeft" not in {one.name for one in emitted(capsys.readouterr().out)}
+
+
+def test_no_log_line_of_a_poll_as_a_user_holds_a_secret(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("spotipy", "botocore", "boto3", "urllib3"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    sign_in(timedelta(days=1))
+    function.spotify.fail(Fault(FaultKind.UNAUTHORIZED))
+
+    function()
+
+    logged = function.log.getvalue()
+    assert logged
+    for secret in (CLIENT_SECRET, REFRESH_TOKEN, "Bearer", "Basic ", "access_token", "refresh_token"):
+        assert secret not in logged
 
 
 # Logs

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lambdas.core import documents
+from lambdas.core.adapters.credentials import Credentials
 from lambdas.core.adapters.logs import JsonFormatter
 from lambdas.core.errors import AccessForbidden
 from lambdas.core.inbox import Inbox
@@ -47,6 +48,8 @@ def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setattr(extract, "configure_logs", str)
     monkeypatch.setattr(extract, "newest_held", lambda *_, **__: None)
+    nobody = Credentials(client_id="x", client_secret="x")
+    monkeypatch.setattr(extract, "read_credentials", lambda *_, **__: nobody)
     limited = PollResult(
         chart="road-trip", outcome="rate_limited", message="wait", calls=2, retry_after_seconds=60.0, chart_date=None
     )

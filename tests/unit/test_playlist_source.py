@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ import pytest
 
 from lambdas.core.adapters.credentials import Credentials
 from lambdas.core.adapters.playlist import PlaylistSource
-from lambdas.core.adapters.spotify import ATTEMPTS, SpotifyAddress
+from lambdas.core.adapters.spotify import ATTEMPTS, SpotifyAddress, WebApi, consent_link
 from lambdas.core.documents import RawDocument, decode, encode
 from lambdas.core.errors import (
     AccessForbidden,
+    AuthorizationExpired,
     ChartNotFound,
     ConfigurationError,
     CredentialsRejected,
@@ -40,6 +42,7 @@ from tests.polls import Clock
 TOKEN = "/api/token"
 NOW = datetime(2026, 3, 6, 9, 30, 12, 345678, tzinfo=UTC)
 SECRET = "s3cret-of-the-app"
+REFRESH = "refresh-me-please"
 OWN = msgspec.structs.replace(
     CHART, chart="road-trip", playlist_id="1aB2cD3eF4gH5iJ6kL7mN8", dated_by="observation", date_offset_days=0
 )
@@ -64,6 +67,7 @@ class Request:
     path: str
     offset: int
     authorization: str
+    form: dict[str, str]
 
 
 class ScriptedSpotify:
@@ -80,17 +84,19 @@ class ScriptedSpotify:
             wbufsize = -1
 
             def do_GET(self) -> None:
-                self._answer(script.replies)
+                self._answer(script.replies, {})
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                form = {name: value for name, (value,) in parse_qs(body).items()}
                 tokens = sum(request.path == TOKEN for request in script.requests) + 1
-                self._answer(script.token_replies or [Reply({"access_token": f"bearer-{tokens}", "expires_in": 3600})])
+                fresh = [Reply({"access_token": f"bearer-{tokens}", "expires_in": 3600})]
+                self._answer(script.token_replies or fresh, form)
 
-            def _answer(self, replies: list[Reply]) -> None:
+            def _answer(self, replies: list[Reply], form: dict[str, str]) -> None:
                 parts = urlsplit(self.path)
                 offset = int(parse_qs(parts.query).get("offset", ["0"])[0])
-                script.requests.append(Request(parts.path, offset, self.headers.get("Authorization", "")))
+                script.requests.append(Request(parts.path, offset, self.headers.get("Authorization", ""), form))
                 reply = replies.pop(0) if len(replies) > 1 else replies[0]
                 if reply.silent:
                     script.closing.wait()
@@ -121,6 +127,10 @@ class ScriptedSpotify:
     def api_calls(self) -> list[Request]:
         return [request for request in self.requests if request.path != TOKEN]
 
+    @property
+    def token_calls(self) -> list[Request]:
+        return [request for request in self.requests if request.path == TOKEN]
+
 
 @pytest.fixture
 def spotify() -> Iterator[ScriptedSpotify]:
@@ -139,6 +149,7 @@ class Poller:
     spotify: ScriptedSpotify
     clock: Clock
     max_calls: int = 100
+    refresh_token: str | None = None
     budget: Budget = field(init=False)
 
     def fetch(self, *replies: Reply, chart: PolledChart = CHART) -> RawDocument:
@@ -146,7 +157,7 @@ class Poller:
             self.spotify.replies = list(replies)
         self.budget = Budget(max_calls=self.max_calls, seconds_left=lambda: self.clock.left)
         source = PlaylistSource(
-            Credentials(client_id="an-app", client_secret=SECRET),
+            Credentials(client_id="an-app", client_secret=SECRET, refresh_token=self.refresh_token),
             stage="dev",
             address=SpotifyAddress.at(self.spotify.url),
             sleep=self.clock.sleep,
@@ -343,8 +354,8 @@ def test_a_playlist_that_people_edit_is_dated_by_the_utc_day_of_the_poll(poller:
         ("Active premium subscription required for the owner of the app.", "renew it"),
         ("User not registered in the Developer Dashboard", "User Management"),
         ("the user is not registered for this application", "User Management"),
-        ("Insufficient client scope", "playlist-read-private"),
-        ("Forbidden", "Extended Quota"),
+        ("Insufficient client scope", "with `etl login --stage dev`, and grant the scope playlist-read-private"),
+        ("Forbidden", "sign in as its owner with `etl login --stage dev`, use an app with Extended Quota, or `etl imp"),
     ],
 )
 def test_each_kind_of_403_names_its_own_remedy(poller: Poller, said: str, remedy: str) -> None:
@@ -361,8 +372,21 @@ def test_a_404_of_spotifys_own_playlist_tells_since_when_and_what_else_there_is(
         poller.fetch(error(404, "Resource not found"))
 
 
-def test_a_404_of_another_playlist_asks_to_check_its_link(poller: Poller) -> None:
-    with pytest.raises(ChartNotFound, match="private, deleted or misspelt"):
+def test_a_404_of_another_playlist_asks_to_check_its_link_or_to_sign_in(poller: Poller) -> None:
+    with pytest.raises(ChartNotFound, match=r"private, deleted or misspelt: check its link, or sign in .*etl login"):
+        poller.fetch(error(404, "Resource not found"), chart=OWN)
+
+
+def test_a_signed_in_user_is_not_sent_to_sign_in_for_a_playlist_of_another_but_told_what_else_there_is(
+    poller: Poller,
+) -> None:
+    poller.refresh_token = REFRESH
+    for answer, wall in ((error(403, "Forbidden"), AccessForbidden), (Reply({"id": "x"}), MetadataOnly)):
+        with pytest.raises(wall, match=r"copy its songs into a playlist of that user, sign in as its owner") as caught:
+            poller.fetch(answer, chart=OWN)
+        assert "Extended Quota" in str(caught.value)
+        assert "etl import" in str(caught.value)
+    with pytest.raises(ChartNotFound, match=r"check its link, or `etl import`"):
         poller.fetch(error(404, "Resource not found"), chart=OWN)
 
 
@@ -408,28 +432,200 @@ def test_a_fresh_token_that_is_refused_too_means_the_credentials_are(poller: Pol
 
 
 @pytest.mark.parametrize("status", [400, 401])
-@pytest.mark.parametrize("code", ["invalid_client", "invalid_grant"])
-def test_a_token_endpoint_that_rejects_the_app_is_asked_once(poller: Poller, status: int, code: str) -> None:
+@pytest.mark.parametrize("code", ["invalid_client", "unauthorized_client"])
+@pytest.mark.parametrize("refresh_token", [None, REFRESH], ids=["app", "user"])
+def test_a_token_endpoint_that_rejects_the_app_is_asked_once(
+    poller: Poller, status: int, code: str, refresh_token: str | None
+) -> None:
+    poller.refresh_token = refresh_token
     poller.spotify.token_replies = [Reply({"error": code, "error_description": "Invalid client secret"}, status=status)]
 
-    with pytest.raises(CredentialsRejected, match=f"{code}: Invalid client secret.*etl credentials --stage dev"):
+    with pytest.raises(CredentialsRejected, match=f"{code}: Invalid client secret.*etl credentials --stage dev") as got:
         poller.fetch()
 
+    assert type(got.value) is CredentialsRejected
     assert len(poller.spotify.requests) == 1
 
 
-def test_no_token_or_secret_is_logged_even_with_the_root_logger_at_debug(
+# A user's credentials
+
+
+def test_without_a_user_the_app_asks_by_itself_and_with_one_it_refreshes(poller: Poller) -> None:
+    poller.fetch(ONE_PAGE)
+    poller.refresh_token = REFRESH
+    poller.fetch(ONE_PAGE)
+
+    assert [call.form for call in poller.spotify.token_calls] == [
+        {"grant_type": "client_credentials"},
+        {"grant_type": "refresh_token", "refresh_token": REFRESH},
+    ]
+    # Base64 of id:secret: the app proves itself for its user too.
+    assert {call.authorization for call in poller.spotify.token_calls} == {"Basic YW4tYXBwOnMzY3JldC1vZi10aGUtYXBw"}
+    assert poller.budget.calls == 2
+
+
+def test_one_access_token_of_a_user_serves_a_whole_run(poller: Poller) -> None:
+    poller.refresh_token = REFRESH
+
+    poller.fetch(*map(Reply, pages(120)))
+
+    assert len(poller.spotify.token_calls) == 1
+    assert {call.authorization for call in poller.spotify.api_calls} == {"Bearer bearer-1"}
+
+
+def test_a_users_access_token_that_ran_out_is_renewed_once(poller: Poller) -> None:
+    poller.refresh_token = REFRESH
+
+    poller.fetch(error(401, "The access token expired"), ONE_PAGE)
+
+    assert [call.authorization for call in poller.spotify.api_calls] == ["Bearer bearer-1", "Bearer bearer-2"]
+    assert [call.form["refresh_token"] for call in poller.spotify.token_calls] == [REFRESH, REFRESH]
+    assert poller.clock.waits == []
+
+
+def test_a_user_whose_fresh_token_is_refused_too_is_told_of_both_remedies(poller: Poller) -> None:
+    poller.refresh_token = REFRESH
+
+    with pytest.raises(CredentialsRejected, match="`etl credentials --stage dev`, then `etl login --stage dev`"):
+        poller.fetch(error(401, "Invalid access token"))
+
+    assert len(poller.spotify.api_calls) == 2
+
+
+@pytest.mark.parametrize("said", ["Refresh token expired", "Refresh token revoked"])
+def test_a_sign_in_that_is_over_is_asked_for_once_and_has_one_remedy(poller: Poller, said: str) -> None:
+    poller.refresh_token = REFRESH
+    poller.spotify.token_replies = [Reply({"error": "invalid_grant", "error_description": said}, status=400)]
+
+    with pytest.raises(AuthorizationExpired, match=f"invalid_grant: {said}") as caught:
+        poller.fetch(ONE_PAGE)
+
+    assert re.findall(r"`etl [^`]+`", str(caught.value)) == ["`etl login --stage dev`"]
+    assert CHART.chart in str(caught.value)
+    assert REFRESH not in str(caught.value)
+    assert len(poller.spotify.requests) == 1
+    assert poller.clock.waits == []
+
+
+def test_a_new_refresh_token_is_used_in_this_run_and_the_old_one_by_the_next(
     poller: Poller, caplog: pytest.LogCaptureFixture
 ) -> None:
+    poller.refresh_token = REFRESH
+    rotated = {"access_token": "bearer-1", "expires_in": 3600, "refresh_token": "another-to-refresh"}
+    poller.spotify.token_replies = [Reply(rotated), Reply({"access_token": "bearer-2", "expires_in": 3600})]
+
+    poller.fetch(error(401, "The access token expired"), ONE_PAGE)
+    poller.fetch(ONE_PAGE)
+
+    used = [call.form["refresh_token"] for call in poller.spotify.token_calls]
+    assert used == [REFRESH, "another-to-refresh", REFRESH]
+    assert "nobody keeps" in caplog.text
+    assert "another-to-refresh" not in caplog.text
+
+
+def test_an_access_token_without_a_refresh_token_leaves_the_old_one_in_use(poller: Poller) -> None:
+    poller.refresh_token = REFRESH
+    poller.spotify.token_replies = [Reply({"access_token": "bearer-9", "expires_in": 3600, "refresh_token": None})]
+
+    poller.fetch(error(401, "The access token expired"), ONE_PAGE)
+
+    assert [call.form["refresh_token"] for call in poller.spotify.token_calls] == [REFRESH, REFRESH]
+
+
+# A user's sign-in
+
+
+CALLBACK = "http://127.0.0.1:8912/callback"
+
+
+def sign_in(poller: Poller, *replies: Reply, code: str = "the-code") -> str:
+    poller.spotify.token_replies = list(replies)
+    poller.budget = Budget(max_calls=5, seconds_left=lambda: poller.clock.left)
+    api = WebApi(
+        Credentials(client_id="an-app", client_secret=SECRET, refresh_token=poller.refresh_token),
+        poller.budget,
+        stage="dev",
+        address=SpotifyAddress.at(poller.spotify.url),
+        then="run it again",
+        sleep=poller.clock.sleep,
+        jitter=lambda: 1.0,
+    )
+    return api.sign_in(code, redirect_uri=CALLBACK)
+
+
+GIVEN = Reply({"access_token": "bearer-1", "expires_in": 3600, "refresh_token": REFRESH})
+
+
+@pytest.mark.parametrize("before", [None, "of-the-last-sign-in"])
+def test_a_code_is_exchanged_with_the_redirect_uri_it_was_given_for(poller: Poller, before: str | None) -> None:
+    poller.refresh_token = before
+
+    assert sign_in(poller, GIVEN) == REFRESH
+    [call] = poller.spotify.requests
+    assert call.form == {"grant_type": "authorization_code", "code": "the-code", "redirect_uri": CALLBACK}
+    assert call.authorization == "Basic YW4tYXBwOnMzY3JldC1vZi10aGUtYXBw"
+
+
+def test_an_exchange_meets_faults_that_pass_and_its_budget_like_any_call(poller: Poller) -> None:
+    assert sign_in(poller, error(503), GIVEN) == REFRESH
+    assert poller.clock.waits == [0.5]
+    with pytest.raises(SourceUnavailable, match="the sign-in: no answer from Spotify: .*: run it again"):
+        sign_in(poller, error(503))
+    with pytest.raises(RateLimited, match="the sign-in: .*run it again"):
+        sign_in(poller, limited(Retry_After="21600"))
+
+
+def test_a_code_that_is_used_up_asks_to_sign_in_again_and_shows_nothing_of_it(poller: Poller) -> None:
+    used = Reply({"error": "invalid_grant", "error_description": "Invalid authorization code"}, status=400)
+
+    with pytest.raises(AuthorizationExpired, match="etl login --stage dev") as caught:
+        sign_in(poller, used)
+
+    assert "the-code" not in str(caught.value)
+    assert len(poller.spotify.requests) == 1
+
+
+def test_an_exchange_that_gives_no_refresh_token_is_no_sign_in(poller: Poller) -> None:
+    with pytest.raises(SourceUnavailable, match="without a refresh token"):
+        sign_in(poller, Reply({"access_token": "bearer-1", "expires_in": 3600}))
+
+
+def test_the_page_of_consent_is_asked_for_the_scopes_and_the_state_and_no_secret() -> None:
+    link = consent_link(Credentials(client_id="an-app", client_secret=SECRET), redirect_uri=CALLBACK, state="s+&=")
+
+    parts = urlsplit(link)
+    assert (parts.scheme, parts.netloc, parts.path) == ("https", "accounts.spotify.com", "/authorize")
+    assert parse_qs(parts.query) == {
+        "response_type": ["code"],
+        "client_id": ["an-app"],
+        "redirect_uri": [CALLBACK],
+        "scope": ["playlist-read-private playlist-read-collaborative"],
+        "state": ["s+&="],
+        "show_dialog": ["true"],
+    }
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("refresh_token", [None, REFRESH], ids=["app", "user"])
+def test_no_token_or_secret_is_logged_even_with_the_root_logger_at_debug(
+    poller: Poller, caplog: pytest.LogCaptureFixture, refresh_token: str | None
+) -> None:
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("spotipy").setLevel(logging.NOTSET)
+    for name in ("spotipy", "urllib3"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    poller.refresh_token = refresh_token
 
     poller.fetch(error(401, "expired"), error(503), ONE_PAGE)
+    for name in ("spotipy", "urllib3"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    sign_in(poller, error(503), GIVEN, code="a-code-to-exchange")
 
     logged = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
     assert "asking again" in logged
     # The Basic header of the token request is base64 of id:secret.
-    for secret in ("bearer-", SECRET, "YW4tYXBwO", "Authorization"):
+    for secret in ("bearer-", SECRET, REFRESH, "a-code-to-exchange", "YW4tYXBwO", "Authorization"):
         assert secret not in logged
 
 
@@ -455,7 +651,11 @@ def test_an_endpoint_that_would_show_the_secret_to_a_network_is_refused(endpoint
 def test_an_endpoint_holds_the_api_and_the_tokens() -> None:
     at = SpotifyAddress.at("https://spotify.example/")
 
-    assert at == SpotifyAddress(api="https://spotify.example/v1/", token="https://spotify.example/api/token")
+    assert at == SpotifyAddress(
+        api="https://spotify.example/v1/",
+        token="https://spotify.example/api/token",
+        authorize="https://spotify.example/authorize",
+    )
 
 
 # Rate limits

@@ -1,7 +1,7 @@
 """Spotify credentials, kept as one SSM SecureString per stage.
 
 CloudFormation cannot make a SecureString (https://docs.aws.amazon.com/systems-manager/latest/userguide/param-create-cli.html),
-so `etl credentials` writes it; a template or an environment variable only ever holds its name.
+so `etl credentials` and `etl login` write it; a template or an environment variable only ever holds its name.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _DENIED = ("AccessDeniedException", "AccessDenied")
 class Credentials(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the Spotify dashboard gives an app, and the refresh token of a user who has signed in to it.
 
-    A refresh token lives six months from `authorized_at`
-    (https://developer.spotify.com/blog/2026-06-18-refresh-token-expiration).
+    With a refresh token Spotify is asked as that user, else as the app. It lives six months from `authorized_at`
+    (lambdas/core/authorization.py).
     """
 
     client_id: str
@@ -93,7 +93,7 @@ def write_credentials(client: SSMClient, name: str, credentials: Credentials) ->
     try:
         client.put_parameter(
             Name=name,
-            Description="Spotify credentials, written by `etl credentials`",
+            Description="Spotify credentials, written by `etl credentials` and `etl login`",
             Value=msgspec.json.encode(credentials).decode(),
             Type="SecureString",
             Overwrite=True,

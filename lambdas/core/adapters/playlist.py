@@ -48,7 +48,7 @@ class _Page(msgspec.Struct):
 
 
 class PlaylistSource:
-    """`ChartSource` over one playlist, with an app's own credentials (no user signs in).
+    """`ChartSource` over one playlist, read as the user who has signed in, or as the app if nobody has.
 
     Pages are asked for by offset; the `next` address in an answer is never called.
     """
@@ -71,8 +71,9 @@ class PlaylistSource:
     def fetch(self, chart: PolledChart, *, now: datetime, budget: Budget) -> RawDocument:
         """The playlist as it is now, all pages, verbatim; dated as `chart.dated_by` says.
 
-        Raises, each with its remedy: CredentialsRejected, AccessForbidden, ChartNotFound, MetadataOnly, EmptyChart,
-        InconsistentChart (also where the entries' dates give no chart date), RateLimited, SourceUnavailable.
+        Raises, each with its remedy: CredentialsRejected (AuthorizationExpired if the user has to sign in again),
+        AccessForbidden, ChartNotFound, MetadataOnly, EmptyChart, InconsistentChart (also where the entries' dates give
+        no chart date), RateLimited, SourceUnavailable.
         """
         api = WebApi(
             self._credentials,
@@ -105,8 +106,8 @@ class PlaylistSource:
             try:
                 answer = api.playlist_page(chart.playlist_id, limit=PAGE_SIZE, offset=len(entries), what=what)
             except Refused as refusal:
-                raise _wall(refusal, chart, what) from None
-            page = _read(answer, what)
+                raise self._wall(refusal, chart, what) from None
+            page = self._read(answer, what)
             if fault := _fault(page, held=len(entries), total=total):
                 raise InconsistentChart(f"{what}: {fault}: the next poll reads it again")
             if answers and answer["items"] == answers[-1]["items"]:
@@ -117,6 +118,74 @@ class PlaylistSource:
             entries += page.items
             answers.append(answer)
         return tuple(_verbatim(answer, what) for answer in answers), entries
+
+    def _read(self, answer: dict[str, object], what: str) -> _Page:
+        """What is checked of an answer. Raises MetadataOnly, EmptyChart, or InconsistentChart for a wrong type."""
+        if answer.get("items") is None:
+            raise MetadataOnly(
+                f"{what}: Spotify answers without the playlist's entries, as it does for playlists that are not the "
+                f"app user's own: {self._not_ones_own}"
+            )
+        try:
+            page = msgspec.convert(answer, _Page)
+        except msgspec.ValidationError as error:
+            raise InconsistentChart(f"{what}: not as Spotify answers: {error}: the next poll reads it again") from error
+        if page.offset == 0 and not page.items:
+            raise EmptyChart(
+                f"{what}: Spotify answers with no entries at all, and an empty chart is never published: check that "
+                "the playlist holds songs, or wait for the next poll"
+            )
+        return page
+
+    def _wall(self, refusal: Refused, chart: PolledChart, what: str) -> SourceError:
+        """The error that a lasting refusal is, with what to do about it."""
+        if refusal.status == 403:
+            remedy = self._forbidden_remedy(refusal.message.lower())
+            return AccessForbidden(f"{what}: Spotify forbids it: {refusal}: {remedy}")
+        if refusal.status == 404:
+            if chart.playlist_id.startswith("37i9"):
+                why = (
+                    "it is one of Spotify's own, closed since 2024-11-27 to apps that had no extended access then: "
+                    f"poll another playlist, or {_IMPORT}"
+                )
+            else:
+                whose = "" if self._is_user else f", or sign in as its owner with {self._login}"
+                why = f"it is private, deleted or misspelt: check its link{whose}, or {_IMPORT}"
+            return ChartNotFound(f"{what}: Spotify knows no such playlist for this app: {refusal}: {why}")
+        return SourceError(
+            f"{what}: Spotify answers {refusal}, which no retry mends: check the playlist's id, and that nothing "
+            "between here and Spotify answers in its place"
+        )
+
+    def _forbidden_remedy(self, message: str) -> str:
+        if "premium" in message:
+            return "the owner of the app needs an active Premium subscription, or Spotify stops the app: renew it"
+        if "regist" in message:
+            return "add the user to the app at https://developer.spotify.com/dashboard, under User Management"
+        if "scope" in message:
+            return f"the user has to sign in again, with {self._login}, and grant the scope playlist-read-private"
+        return (
+            "since February 2026 an app in Development Mode reads only playlists that its signed-in user owns or "
+            f"collaborates on: {self._not_ones_own}"
+        )
+
+    @property
+    def _is_user(self) -> bool:
+        return bool(self._credentials.refresh_token)
+
+    @property
+    def _login(self) -> str:
+        return f"`etl login --stage {self._stage}`"
+
+    @property
+    def _not_ones_own(self) -> str:
+        """What to do about a playlist that is not the user's own; without a user, none is."""
+        if self._is_user:
+            return (
+                "the user who is signed in does neither with this one: copy its songs into a playlist of that user, "
+                f"sign in as its owner with {self._login}, use an app with Extended Quota, or {_IMPORT}"
+            )
+        return f"sign in as its owner with {self._login}, use an app with Extended Quota, or {_IMPORT}"
 
 
 def _fault(page: _Page, *, held: int, total: int | None) -> str | None:
@@ -129,25 +198,6 @@ def _fault(page: _Page, *, held: int, total: int | None) -> str | None:
     if len(page.items) != due:
         return f"{len(page.items)} entries come after {held} where {due} are due, of a playlist of {page.total}"
     return None
-
-
-def _read(answer: dict[str, object], what: str) -> _Page:
-    """What is checked of an answer. Raises MetadataOnly, EmptyChart, or InconsistentChart for a wrong type."""
-    if answer.get("items") is None:
-        raise MetadataOnly(
-            f"{what}: Spotify answers without the playlist's entries, as it does for playlists that are not the "
-            f"app user's own: use an app with Extended Quota, or {_IMPORT}"
-        )
-    try:
-        page = msgspec.convert(answer, _Page)
-    except msgspec.ValidationError as error:
-        raise InconsistentChart(f"{what}: not as Spotify answers: {error}: the next poll reads it again") from error
-    if page.offset == 0 and not page.items:
-        raise EmptyChart(
-            f"{what}: Spotify answers with no entries at all, and an empty chart is never published: check that the "
-            "playlist holds songs, or wait for the next poll"
-        )
-    return page
 
 
 def _verbatim(answer: dict[str, object], what: str) -> msgspec.Raw:
@@ -181,35 +231,3 @@ def _chart_date(chart: PolledChart, entries: list[_Entry | None], *, now: dateti
 def _day(moment: datetime) -> date:
     """The UTC day of a moment; Spotify writes UTC."""
     return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).date()
-
-
-def _wall(refusal: Refused, chart: PolledChart, what: str) -> SourceError:
-    """The error that a lasting refusal is, with what to do about it."""
-    if refusal.status == 403:
-        return AccessForbidden(f"{what}: Spotify forbids it: {refusal}: {_forbidden_remedy(refusal.message.lower())}")
-    if refusal.status == 404:
-        if chart.playlist_id.startswith("37i9"):
-            why = (
-                "it is one of Spotify's own, closed since 2024-11-27 to apps that had no extended access then: "
-                f"poll another playlist, or {_IMPORT}"
-            )
-        else:
-            why = f"it is private, deleted or misspelt: check its link, or {_IMPORT}"
-        return ChartNotFound(f"{what}: Spotify knows no such playlist for this app: {refusal}: {why}")
-    return SourceError(
-        f"{what}: Spotify answers {refusal}, which no retry mends: check the playlist's id, and that nothing between "
-        "here and Spotify answers in its place"
-    )
-
-
-def _forbidden_remedy(message: str) -> str:
-    if "premium" in message:
-        return "the owner of the app needs an active Premium subscription, or Spotify stops the app: renew it"
-    if "regist" in message:
-        return "add the user to the app at https://developer.spotify.com/dashboard, under User Management"
-    if "scope" in message:
-        return "the user has to sign in again and grant the scope playlist-read-private"
-    return (
-        "since February 2026 an app in Development Mode reads only playlists that its signed-in user owns or "
-        f"collaborates on: use an app with Extended Quota, or {_IMPORT}"
-    )
