@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Final, Protocol
 
 import boto3
@@ -18,7 +19,7 @@ from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.errors import PipelineError
 from lambdas.core.keys import SPOTIFY_RETENTION
 from lambdas.core.metrics import CHART_AGE_HOURS, RATE_LIMITED, SPOTIFY_REQUESTS, Metric, chart_age_hours
-from lambdas.core.sources import Budget, ChartSource
+from lambdas.core.sources import Budget, ChartSource, PolledProvider
 from lambdas.core.store import ObjectStore
 from lambdas.extract.poll import PollResult, decode_event, newest_held, poll
 
@@ -79,7 +80,7 @@ def _poll(event: object, context: LambdaContext, environment: Environment) -> Po
     now = datetime.now(UTC)
     result: PollResult | None = None
     try:
-        result = poll(chart, store=store, open_source=lambda: _open_source(environment), now=now, budget=budget)
+        result = poll(chart, store=store, open_source=partial(_open_source, environment), now=now, budget=budget)
         return result
     finally:
         # Also when the poll has met a wall: the data grow old whatever the reason.
@@ -101,12 +102,16 @@ def _age(chart: str, *, store: ObjectStore, now: datetime) -> dict[Metric, float
     return {} if held is None else {CHART_AGE_HOURS: round(chart_age_hours(held, now=now), 2)}
 
 
-def _open_source(environment: Environment) -> ChartSource:
+def _open_source(environment: Environment, provider: PolledProvider) -> ChartSource:
+    endpoint = environment.spotify_endpoint
+    if provider == "public_charts":
+        from lambdas.core.adapters.public_charts import PUBLIC_CHARTS_ADDRESS, PublicChartsSource, address_at
+
+        return PublicChartsSource(address=PUBLIC_CHARTS_ADDRESS if endpoint is None else address_at(endpoint))
     # Imported here: spotipy, requests and redis cost 0.3 s of CPU, which a poll of a held date need not spend.
     from lambdas.core.adapters.playlist import PlaylistSource
     from lambdas.core.adapters.spotify import SPOTIFY, SpotifyAddress
 
-    endpoint = environment.spotify_endpoint
     address = SPOTIFY if endpoint is None else SpotifyAddress.at(endpoint)
     parameter = environment.spotify_credentials_parameter
     credentials = read_credentials(boto3.client("ssm"), parameter, stage=environment.stage)

@@ -1,9 +1,9 @@
 """The stand-in's answers, free of sockets: a request in, a reply out.
 
-`/api/token` and `/v1/...` speak as Spotify does (developer.spotify.com/documentation/web-api), `/_control/...` is for
-whoever scripts the stand-in. Differences from Spotify: `fields` is refused, `market` changes nothing, and Spotify's
-own charts are served in every era, though a Development Mode app gets 404 for them (`non_owner` shows what it gets
-for other people's playlists).
+`/api/token` and `/v1/...` speak as Spotify does (developer.spotify.com/documentation/web-api), `/public/v0/charts` as
+the public charts service does, without a token, and `/_control/...` is for whoever scripts the stand-in. Differences
+from Spotify: `fields` is refused, `market` changes nothing, and Spotify's own charts are served in every era, though a
+Development Mode app gets 404 for them (`non_owner` shows what it gets for other people's playlists).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
-from local.spotify import catalogue
+from local.spotify import catalogue, public_charts
 from local.spotify.errors import Refusal
 from local.spotify.faults import OF_ITEMS, Fault, FaultKind, InvalidControl, fault_from_json
 from local.spotify.payloads import Era, Json, Renderer
@@ -181,9 +181,10 @@ class Api:
             _refuse_for(fault)
         if request.path == "/api/token":
             return self._token(request)
-        if not request.path.startswith("/v1/"):
-            raise Refusal(HTTPStatus.NOT_FOUND, "Service not found")
-        self._authorize(request)
+        if request.path != public_charts.PATH:
+            if not request.path.startswith("/v1/"):
+                raise Refusal(HTTPStatus.NOT_FOUND, "Service not found")
+            self._authorize(request)
         if request.method != "GET":
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed")
         return _json(HTTPStatus.OK, self._resource(request, fault if fault and fault.kind in OF_ITEMS else None))
@@ -238,6 +239,8 @@ class Api:
         settings = self._settings
         today = settings.today or self._today()
         renderer = Renderer(self._base, settings.era, today)
+        if request.path == public_charts.PATH:
+            return public_charts.public_answer(renderer, settings, fault)
         if found := _MEDIA.fullmatch(request.path):
             return _media(renderer, found[1], found[2])
         if found := _PLAYLIST.fullmatch(request.path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from lambdas.core.documents import RawDocument
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
-from tests.documents import album, artist, csv_answer, csv_row, document, track
+from tests.documents import album, artist, csv_answer, csv_row, document, public_answer, public_entry, track
 from tests.fakes import MemoryStore
 from tests.tables import read_table
 
@@ -78,7 +79,43 @@ files = st.builds(
     encoding=st.sampled_from(["utf-8", "cp1252"]),
     held=st.lists(rows, min_size=1, max_size=4, unique_by=lambda row: row["rank"]),
 )
-raw_documents = playlists | files
+public_entries = st.builds(
+    lambda position, name, credit, previous: credited(public_entry(position, name, previousRank=previous), credit),
+    position=st.integers(1, 9),
+    name=st.sampled_from(["One", "Two", "Three", "Four"]),
+    credit=st.lists(st.sampled_from(["A", "B", "Ñandú"]), min_size=1, max_size=3, unique=True),
+    previous=st.integers(-1, 3),
+)
+
+
+def credited(one: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    one["trackMetadata"]["artists"] = [
+        {"name": name, "spotifyUri": f"spotify:artist:{artist(name)['id']}", "externalUrl": ""} for name in names
+    ]
+    return one
+
+
+# A whole public chart reaches its last place, so each has a song there.
+public_charts = st.builds(
+    lambda chart, chart_date, observed_at, kind, held, last: document(
+        []
+        if kind == "withdrawal"
+        else [public_answer([*held, public_entry(50, last)], alias=chart.upper().replace("-", "_"))],
+        chart=chart,
+        chart_date=chart_date,
+        observed_at=observed_at,
+        provider="public_charts",
+        partial=kind == "partial",
+        withdrawal=kind == "withdrawal",
+    ),
+    chart=charts,
+    chart_date=st.sampled_from(DATES),
+    observed_at=st.sampled_from(MOMENTS),
+    kind=kinds,
+    held=st.lists(public_entries, max_size=3, unique_by=lambda one: one["chartEntryData"]["currentRank"]),
+    last=st.sampled_from(["One", "Five"]),
+)
+raw_documents = playlists | files | public_charts
 some_documents = st.lists(raw_documents, min_size=1, max_size=8)
 
 
@@ -174,6 +211,10 @@ def songs_told(item: RawDocument) -> list[tuple[str, str]]:
         if item.provider == "playlist":
             told |= dict.fromkeys((entry["item"]["id"] for entry in answer["items"]), "api")
             continue
+        if item.provider == "public_charts":
+            for one in answer["chartEntryViewResponses"][1]["entries"]:
+                told[one["trackMetadata"]["trackUri"].removeprefix("spotify:track:")] = "public"
+            continue
         lossy = answer["encoding"] != "utf-8"
         for row in sorted(answer["rows"], key=lambda row: int(row[0])):
             good = [text and "\ufffd" not in text and (text.isascii() or not lossy) for text in row[2:4]]
@@ -209,12 +250,12 @@ def test_the_tables_say_what_the_winners_say(held: list[RawDocument]) -> None:
         for song_id, detail in songs_told(item):
             details.setdefault(song_id, set()).add(detail)
     assert {song_id: row["detail"] for song_id, row in known.items()} == {
-        song_id: max(told, key=["incomplete", "csv", "api"].index) for song_id, told in details.items()
+        song_id: max(told, key=["incomplete", "csv", "public", "api"].index) for song_id, told in details.items()
     }
     assert {row["song_id"] for row in entries} <= set(known)
     credits: dict[str, list[int]] = {}
     for row in read_table(tables, SONG_ARTISTS):
         credits.setdefault(row["song_id"], []).append(row["artist_position"])
-    assert set(credits) == {song_id for song_id, row in known.items() if row["detail"] == "api"}
+    assert set(credits) == {song_id for song_id, row in known.items() if row["detail"] in ("public", "api")}
     for positions in credits.values():
         assert positions == list(range(1, len(positions) + 1))

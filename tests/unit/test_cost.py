@@ -86,7 +86,7 @@ def asked(chart: PolledChart, *, held: date, shown: date, today: date, outcome: 
     store.objects[earlier.key] = documents.encode(earlier)
     now = datetime.combine(today, time(12), UTC)
     budget = Budget(max_calls=9, seconds_left=lambda: 60)
-    assert poll(chart, store=store, open_source=lambda: Showing(shown), now=now, budget=budget).outcome == outcome
+    assert poll(chart, store=store, open_source=lambda _: Showing(shown), now=now, budget=budget).outcome == outcome
     # What the handler asks after every poll.
     assert newest_held(chart.chart, store=store, now=now) == max(held, shown if outcome == "stored" else held)
     return store.requests
