@@ -191,12 +191,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         name="import",
         group="use",
-        summary="load official chart CSVs and files saved from Spotify's Web API",
-        description="Load the CSV files of charts.spotify.com, those of the former spotifycharts.com, and playlist "
-        "answers that were saved as JSON: pages of entries, playlist objects, lists of entries. Each file becomes a "
-        "raw document; the pipeline loads it, and this command waits. A CSV under the name that Spotify gave it needs "
-        "nothing else; one named 'latest' needs --chart-date. The same file imported again changes nothing. Exit code "
-        "1 if any file was refused; a refused file writes nothing.",
+        summary="load official chart CSVs and answers saved from Spotify",
+        description="Load the CSV files of charts.spotify.com, those of the former spotifycharts.com, and answers that "
+        "were saved as JSON: pages of a playlist's entries, playlist objects, lists of entries, and whole answers of "
+        "the public charts service. Each file becomes a raw document; the pipeline loads it, and this command waits. A "
+        "CSV under the name that Spotify gave it needs nothing else; one named 'latest' needs --chart-date. The same "
+        "file imported again changes nothing. Exit code 1 if any file was refused; a refused file writes nothing.",
         examples=(
             "etl import regional-global-daily-2025-12-01.csv",
             "etl import regional-us-weekly-latest.csv --chart-date 2020-02-13",

@@ -202,23 +202,36 @@ class Examination:
         # Imported here: spotipy and requests cost 0.3 s of CPU, which an examination without calls need not spend.
         from cli.spotify_checks import SpotifyChecks
         from lambdas.core.adapters.playlist import PlaylistSource
+        from lambdas.core.adapters.public_charts import PUBLIC_CHARTS_ADDRESS, PublicChartsSource, address_at
         from lambdas.core.adapters.spotify import SPOTIFY, SpotifyAddress, WebApi
 
-        address = SpotifyAddress.at(_stand_in()) if self.config.emulated else SPOTIFY
+        address, public_address = SPOTIFY, PUBLIC_CHARTS_ADDRESS
+        if self.config.emulated:
+            stand_in = _stand_in()
+            address, public_address = SpotifyAddress.at(stand_in), address_at(stand_in)
         return SpotifyChecks(
             api=WebApi(credentials, budget, stage=stage.name, address=address),
-            open_source=lambda _: PlaylistSource(credentials, stage=stage.name, address=address),
-            memory=RateLimitMemory(stage.raw_store(), "web_api"),
+            open_source=lambda provider: (
+                PublicChartsSource(address=public_address)
+                if provider == "public_charts"
+                else PlaylistSource(credentials, stage=stage.name, address=address)
+            ),
+            memory_of=lambda service: RateLimitMemory(stage.raw_store(), service),
             budget=budget,
         )
 
     def _call(self, checks: SpotifyChecks) -> None:
+        from cli.spotify_checks import chart_check
+
         accepted = self._check("Spotify", checks.accepted)
+        refused = accepted is None or accepted.mark == "FAILED"
         for chart in self.config.polled_charts:
-            if accepted is None or accepted.mark == "FAILED":
-                self._tell(Finding("skipped", f"chart {chart.chart}", "Spotify has to take the credentials first"))
-            else:
-                self._check(f"chart {chart.chart}", partial(checks.chart, chart))
+            for provider in chart.providers:
+                check = chart_check(chart, provider)
+                if refused and provider == "playlist":
+                    self._tell(Finding("skipped", check, "Spotify has to take the credentials first"))
+                else:
+                    self._check(check, partial(checks.chart, chart, provider))
         self._tell(checks.quota_mode())
 
     def _limit(self, stage: Stage, service: Service, *, own_calls: int | None) -> None:

@@ -203,7 +203,7 @@ def summary(outcome: FileOutcome, choices: Choices, *, name: str, width: int) ->
     document, reading = outcome.imported.document, outcome.imported.reading
     what = f"{document.chart}  {document.chart_date}  {count(len(reading.entries), 'position')}"
     if reading.gaps:
-        what += f", {reading.gaps:,} {'missing' if document.provider == 'charts_csv' else 'empty'}"
+        what += f", {reading.gaps:,} {'empty' if document.provider == 'playlist' else 'missing'}"
     if reading.damaged_texts:
         what += f", {count(reading.damaged_texts, 'damaged text')} left out"
     new = "would be imported" if choices.dry_run else "new"

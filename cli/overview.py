@@ -154,7 +154,7 @@ def overview(held: Answer, gaps: Answer, polled: Iterable[PolledChart]) -> list[
     for configured in polled:
         charts.setdefault(
             configured.chart,
-            ChartOverview(chart=configured.chart, period=configured.period, providers=configured.provider),
+            ChartOverview(chart=configured.chart, period=configured.period, providers=", ".join(configured.providers)),
         )
     return [charts[name] for name in sorted(charts)]
 
@@ -260,7 +260,8 @@ def _credentials(stage: Stage) -> str:
         parameter = stage.ssm.get_parameter(Name=name, WithDecryption=False)["Parameter"]
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "ParameterNotFound":
-            return missing if stage.config.polled_charts else "not set, and not needed: no chart is polled"
+            needed = any("playlist" in chart.providers for chart in stage.config.polled_charts)
+            return missing if needed else "not set, and not needed: no chart is polled from a playlist"
         raise
     return f"set on {parameter['LastModifiedDate']:%Y-%m-%d} in {name}"
 

@@ -17,7 +17,7 @@ from cli.querying import named_queries
 from cli.stage import Stage, open_stage
 from cli.waiting import Arrival, Waiting
 from lambdas.core.errors import ConfigurationError, PipelineError
-from lambdas.core.sources import PolledChart
+from lambdas.core.sources import PolledChart, PolledProvider
 from lambdas.extract.poll import PollResult
 
 if TYPE_CHECKING:
@@ -103,15 +103,16 @@ def chosen_charts(stage: str, polled: Sequence[PolledChart], chart: str | None) 
 
 
 def poll_all(client: LambdaClient, function: str, charts: Iterable[PolledChart]) -> Iterable[Poll]:
-    """Poll one chart after the other. Once Spotify limits the rate, the charts left are not asked for."""
-    limited = False
+    """Poll one chart after the other. Once Spotify limits the rate, charts of the same providers are not asked for."""
+    limited: set[PolledProvider] = set()
     for chart in charts:
-        if limited:
+        if limited.issuperset(chart.providers):
             yield Poll(chart, None, f"{chart.chart}: not polled, for Spotify limits the rate: run it again later")
             continue
         with step(f"poll {chart.chart}"):
             poll = poll_one(client, function, chart)
-        limited = poll.result is not None and poll.result.outcome == "rate_limited"
+        if poll.result is not None and poll.result.outcome == "rate_limited":
+            limited.update(chart.providers)
         yield poll
 
 

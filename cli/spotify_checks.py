@@ -12,12 +12,14 @@ from msgspec import UNSET, UnsetType
 
 from cli.diagnosis import Finding, call_finding, quota_mode_finding
 from cli.output import count
-from lambdas.core.adapters.spotify import Refused, WebApi
-from lambdas.core.documents import RawDocument
+from lambdas.core.adapters.calls import Refused
+from lambdas.core.adapters.spotify import WebApi
+from lambdas.core.documents import RawDocument, encode
 from lambdas.core.errors import SourceError
 from lambdas.core.limited import LimitedSource, within_limit
-from lambdas.core.limits import RateLimitMemory
-from lambdas.core.sources import Budget, ChartSource, PolledChart
+from lambdas.core.limits import RateLimitMemory, Service
+from lambdas.core.providers import read_document
+from lambdas.core.sources import SERVICES, Budget, ChartSource, PolledChart, PolledProvider
 
 ACCEPTED: Final = "Spotify"
 _EXAMPLE_SONG: Final = "11dFghVXANMlKmJXsNCbNl"
@@ -42,18 +44,18 @@ class _Page(msgspec.Struct):
 
 @dataclass
 class SpotifyChecks:
-    """One stage's questions to Spotify. `budget` holds for all of them together."""
+    """One stage's questions to Spotify's services. `budget` holds for all of them together."""
 
     api: WebApi
-    open_source: Callable[[PolledChart], ChartSource]
-    memory: RateLimitMemory
+    open_source: Callable[[PolledProvider], ChartSource]
+    memory_of: Callable[[Service], RateLimitMemory]
     budget: Budget
     _holds_popularity: list[bool] = field(default_factory=list)
 
     def accepted(self) -> Finding:
         """Whether Spotify takes the credentials: a token is asked for, and one song with it."""
         try:
-            with within_limit(self.memory, self.budget):
+            with within_limit(self.memory_of("web_api"), self.budget):
                 song = self.api.song(_EXAMPLE_SONG, what=ACCEPTED)
         except SourceError as error:
             return call_finding(ACCEPTED, error, what=ACCEPTED)
@@ -65,30 +67,37 @@ class SpotifyChecks:
             self._holds_popularity.append("popularity" in song)
         return Finding("ok", ACCEPTED, "it takes the credentials")
 
-    def chart(self, chart: PolledChart) -> Finding:
-        """Whether the chart can be read, all of it, as a poll would."""
-        check = f"chart {chart.chart}"
+    def chart(self, chart: PolledChart, provider: PolledProvider) -> Finding:
+        """Whether a provider gives the chart, all of it, as to a poll."""
+        check = chart_check(chart, provider)
         if self.budget.calls >= self.budget.max_calls or self.budget.seconds_left() <= 1:
             spent = count(self.budget.calls, "call")
             return Finding(
                 "skipped", check, f"not asked for: {spent} and the time that one examination takes are spent"
             )
-        source = LimitedSource(lambda: self.open_source(chart), self.memory)
+        source = LimitedSource(lambda: self.open_source(provider), self.memory_of(SERVICES[provider]))
         try:
             document = source.fetch(chart, now=datetime.now(UTC), budget=self.budget)
         except SourceError as error:
-            return call_finding(check, error, what=f"{chart.chart} (playlist {chart.playlist_id})")
-        entries = _entries(document)
-        self._holds_popularity += [
-            song.popularity is not UNSET
-            for entry in entries
-            if entry is not None and isinstance(song := entry.track if entry.item is UNSET else entry.item, _Song)
-        ]
-        return Finding("ok", check, f"readable: {count(len(entries), 'position')} of {document.chart_date}")
+            what = f"{chart.chart} (playlist {chart.playlist_id})" if provider == "playlist" else chart.chart
+            return call_finding(check, error, what=what)
+        if provider == "playlist":
+            self._holds_popularity += [
+                song.popularity is not UNSET
+                for entry in _entries(document)
+                if entry is not None and isinstance(song := entry.track if entry.item is UNSET else entry.item, _Song)
+            ]
+        _, reading = read_document(encode(document), key=document.key)
+        return Finding("ok", check, f"readable: {count(len(reading.entries), 'position')} of {document.chart_date}")
 
     def quota_mode(self) -> Finding:
         """The app's quota mode, from the answers so far."""
         return quota_mode_finding(self._holds_popularity)
+
+
+def chart_check(chart: PolledChart, provider: PolledProvider) -> str:
+    """What the check of a chart is called: by its provider, too, where there are several."""
+    return f"chart {chart.chart}" + (f" from {provider}" if len(chart.providers) > 1 else "")
 
 
 def _entries(document: RawDocument) -> Sequence[_Entry | None]:

@@ -21,13 +21,14 @@ differs from the defaults: `{{}}` is a stage. A name has lower-case letters and 
 error: cdk.json: stage 'dev', emulated: "yes" is not allowed: true or false
 ```
 
-A stage that polls two charts, and mails its alarms:
+A stage that polls three charts, one of them with a provider to fall back on, and mails its alarms:
 
 ```json
 "dev": {{
   "alarm_email": "charts@example.com",
   "charts": [
     {{"playlist": "37i9dQZEVXbMDoHDwVN2tF", "schedule": "cron(0 7,12,19 * * ? *)", "timezone": "Europe/Stockholm"}},
+    {{"playlist": "37i9dQZEVXbNG2KDcFcKOF", "providers": ["playlist", "public_charts"]}},
     {{"playlist": "spotify:playlist:1AAAAAAAAAAAAAAAAAAAAA", "chart": "road-trip", "schedule": "rate(1 day)"}}
   ]
 }}

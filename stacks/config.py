@@ -21,16 +21,19 @@ from typing import Literal, TypeAlias
 
 from lambdas.core.charts import (
     PERIODS,
+    PUBLIC_CHARTS,
     Dating,
     Period,
+    SpotifyChart,
     parse_chart,
     parse_playlist_id,
     period_of,
+    spotify_chart_named,
     spotify_chart_of,
 )
 from lambdas.core.enrichment import LEAST_CALLS, MAX_CALLS
 from lambdas.core.errors import ConfigurationError, InvalidChart
-from lambdas.core.sources import PolledChart, PolledProvider
+from lambdas.core.sources import POLLED_PROVIDERS, PolledChart, PolledProvider
 from stacks.settings import (
     NotAllowedError,
     Values,
@@ -62,6 +65,9 @@ _CRON_FIELD = re.compile(r"[0-9A-Z*/,?#-]+")
 # Minutes, hours, day of month, month, day of week, year.
 _CRON_NUMBERS = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_PROVIDERS_ALLOWED = (
+    f"a list of {' and '.join(map(repr, POLLED_PROVIDERS))}, of one or both, each once, in the order they are tried"
+)
 _PLAYLIST_ALLOWED = "a playlist's 22-character id, its spotify:playlist: URI or its link"
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -119,11 +125,30 @@ def _timezone(value: object) -> str:
     return value
 
 
-def _required_playlist(_: Values) -> str:
+def _providers(value: object) -> tuple[PolledProvider, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError
+    providers = tuple(map(one_of(*POLLED_PROVIDERS), value))
+    if len(set(providers)) < len(providers):
+        raise ValueError
+    return providers
+
+
+def _required_playlist(values: Values) -> str | None:
+    if "playlist" not in values["providers"]:
+        return None
     raise missing("playlist", _PLAYLIST_ALLOWED)
 
 
+def _spotify_chart(values: Values) -> SpotifyChart | None:
+    """The chart of Spotify's that the playlist is; without a playlist, the one of the chart's name."""
+    playlist: str | None = values["playlist"]
+    return spotify_chart_named(values["chart"]) if playlist is None else spotify_chart_of(playlist)
+
+
 def _default_chart(values: Values) -> str:
+    if values["playlist"] is None:
+        return PUBLIC_CHARTS[0]
     known = spotify_chart_of(values["playlist"])
     if known is None:
         raise missing("chart", "the playlist is none of Spotify's own charts, so give it a name, e.g. 'road-trip'")
@@ -140,11 +165,11 @@ def _default_freshness(values: Values) -> int:
 
 
 def _default_dating(values: Values) -> Dating:
-    return "added_at" if spotify_chart_of(values["playlist"]) else "observation"
+    return "added_at" if _spotify_chart(values) else "observation"
 
 
 def _default_offset(values: Values) -> int:
-    known = spotify_chart_of(values["playlist"])
+    known = _spotify_chart(values)
     return known.date_offset_days if known else 0
 
 
@@ -152,19 +177,30 @@ def _default_offset(values: Values) -> int:
 class ChartConfig:
     """A chart that a stage polls."""
 
-    playlist: str = setting(
+    providers: tuple[PolledProvider, ...] = setting(
+        "Where the chart comes from: the providers in the order in which they are tried, until one serves it. "
+        "'playlist' is Spotify's Web API. 'public_charts' is the undocumented service behind the front page of "
+        f"charts.spotify.com, which asks for no login and serves {' and '.join(PUBLIC_CHARTS)} alone, 50 places: read "
+        "docs/sources.md first.",
+        allowed=_PROVIDERS_ALLOWED,
+        parse=_providers,
+        fill=lambda _: ("playlist",),
+        default="['playlist']",
+    )
+    playlist: str | None = setting(
         "The playlist that holds the chart; the stage's credentials must be able to read it. Kept as its id.",
-        allowed=_PLAYLIST_ALLOWED,
+        allowed=f"{_PLAYLIST_ALLOWED}; only with the provider 'playlist'",
         parse=checked(parse_playlist_id, raises=InvalidChart),
         fill=_required_playlist,
-        default="none: it is required",
+        default="none: it is required with the provider 'playlist'",
     )
     chart: str = setting(
         "The chart's name in keys, tables and commands.",
         allowed="lower-case letters, digits and single hyphens, at most 64 characters, e.g. 'regional-global-daily'",
         parse=checked(parse_chart, raises=InvalidChart),
         fill=_default_chart,
-        default="Spotify's alias, for a playlist that is one of Spotify's charts",
+        default="Spotify's alias, for a playlist that is one of Spotify's charts; with the provider 'public_charts' "
+        "alone, the chart that it serves",
     )
     period: Period = setting(
         "How often the chart is made anew.",
@@ -173,15 +209,9 @@ class ChartConfig:
         fill=_default_period,
         default="'weekly' if the chart's name ends in '-weekly', else 'daily'",
     )
-    provider: PolledProvider = setting(
-        "Where the chart comes from.",
-        allowed="'playlist'",
-        parse=one_of("playlist"),
-        fill=lambda _: "playlist",
-        default="'playlist'",
-    )
     dated_by: Dating = setting(
-        "What tells the chart date: the day all entries are stamped with, or the UTC day of the poll.",
+        "What tells a playlist's chart date: the day all entries are stamped with, or the UTC day of the poll. The "
+        "public charts tell their own.",
         allowed="'added_at' or 'observation'",
         parse=one_of("added_at", "observation"),
         fill=_default_dating,
@@ -224,7 +254,7 @@ class ChartConfig:
         return PolledChart(
             chart=self.chart,
             period=self.period,
-            provider=self.provider,
+            providers=self.providers,
             playlist_id=self.playlist,
             dated_by=self.dated_by,
             date_offset_days=self.date_offset_days,
@@ -236,6 +266,16 @@ def _charts(value: object) -> tuple[ChartConfig, ...]:
     for index, chart in enumerate(charts):
         if chart.chart in {earlier.chart for earlier in charts[:index]}:
             raise not_allowed(f"charts[{index}].chart", chart.chart, "each chart is polled once")
+        if "public_charts" in chart.providers and chart.chart not in PUBLIC_CHARTS:
+            raise not_allowed(
+                f"charts[{index}].providers",
+                chart.providers,
+                f"'public_charts' serves {' and '.join(PUBLIC_CHARTS)} alone, and this chart is {chart.chart}",
+            )
+        if "playlist" not in chart.providers and chart.playlist is not None:
+            raise not_allowed(
+                f"charts[{index}].playlist", chart.playlist, "'playlist' is none of the chart's providers: name both"
+            )
     return charts
 
 

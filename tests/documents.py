@@ -104,6 +104,61 @@ def csv_file(rows: Sequence[dict[str, str]], *, line_end: str = "\n") -> str:
     return line_end.join([",".join(rows[0]), *quoted, ""])
 
 
+def public_entry(position: int, name: str = "Honeymoon", **fields: Any) -> dict[str, Any]:
+    """An entry of the public charts service, unfilled as in 2024; `fields` go into its `chartEntryData`."""
+    song, performer = spotify_id(("track", name)), spotify_id(("artist", "Ivo Calder"))
+    return {
+        "chartEntryData": {
+            "currentRank": position,
+            "previousRank": -1,
+            "peakRank": 0,
+            "peakDate": "",
+            "appearancesOnChart": 0,
+            "consecutiveAppearancesOnChart": 0,
+            "entryStatus": "NEW_ENTRY",
+            "entryRank": 0,
+            "entryDate": "",
+        }
+        | fields,
+        "missingRequiredFields": False,
+        "trackMetadata": {
+            "trackName": name,
+            "trackUri": f"spotify:track:{song}",
+            "displayImageUri": "",
+            "artists": [{"name": "Ivo Calder", "spotifyUri": f"spotify:artist:{performer}", "externalUrl": ""}],
+            "producers": [],
+            "labels": [],
+            "songWriters": [],
+            "releaseDate": "",
+        },
+    }
+
+
+def public_entries(number: int = 50) -> list[dict[str, Any]]:
+    """The first entries of a public chart, each of another song."""
+    return [public_entry(position, f"Song {position}") for position in range(1, number + 1)]
+
+
+def public_chart(
+    entries: Sequence[dict[str, Any]],
+    *,
+    alias: str = "REGIONAL_GLOBAL_WEEKLY",
+    entity: str = "TRACK",
+    chart_date: str = "2026-03-05",
+) -> dict[str, Any]:
+    """One chart of an answer of the public charts service."""
+    metadata = {"alias": alias, "entityType": entity, "dimensions": {"latestDate": chart_date, "recurrence": "WEEKLY"}}
+    return {"displayChart": {"date": chart_date, "chartMetadata": metadata}, "entries": list(entries)}
+
+
+def public_answer(entries: Sequence[dict[str, Any]], **fields: Any) -> dict[str, Any]:
+    """An answer of the public charts service: its chart of songs behind one of artists, a week older."""
+    artists = public_chart(
+        [{"artistMetadata": {}}], alias="ARTIST_GLOBAL_WEEKLY", entity="ARTIST", chart_date="2026-02-26"
+    )
+    return {"chartEntryViewResponses": [artists, public_chart(entries, **fields)]}
+
+
 def document(
     answers: Sequence[dict[str, Any] | list[Any]] | None = None,
     *,

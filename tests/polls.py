@@ -1,4 +1,4 @@
-"""What a poll is asked for in tests: Spotify's own two charts, and a run's time that only passes by waiting."""
+"""What a poll is asked for in tests: Spotify's own charts, and a run's time that only passes by waiting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lambdas.core.sources import PolledChart
 DAILY = PolledChart(
     chart="regional-global-daily",
     period="daily",
-    provider="playlist",
+    providers=("playlist",),
     playlist_id="37i9dQZEVXbMDoHDwVN2tF",
     dated_by="added_at",
     date_offset_days=-1,
@@ -17,11 +17,13 @@ DAILY = PolledChart(
 WEEKLY = PolledChart(
     chart="regional-global-weekly",
     period="weekly",
-    provider="playlist",
+    providers=("playlist",),
     playlist_id="37i9dQZEVXbNG2KDcFcKOF",
     dated_by="added_at",
     date_offset_days=-1,
 )
+
+PUBLIC = PolledChart(chart="regional-global-weekly", period="weekly", providers=("public_charts",), date_offset_days=-1)
 
 
 @dataclass

@@ -45,12 +45,25 @@ SPOTIFY_CHARTS: tuple[SpotifyChart, ...] = (
     SpotifyChart("regional-global-daily", "37i9dQZEVXbMDoHDwVN2tF", -1),  # "Top 50 - Global"
     SpotifyChart("regional-global-weekly", "37i9dQZEVXbNG2KDcFcKOF", -1),  # "Top Songs - Global", ends on a Thursday
 )
+PUBLIC_CHARTS: tuple[str, ...] = ("regional-global-weekly",)
+"""The charts of songs that Spotify's public charts service answers with (`lambdas.core.public_charts`)."""
+_OFFICIAL = re.compile(r"regional-[a-z]{2,6}-(?:daily|weekly)")
 _BY_PLAYLIST = {known.playlist_id: known for known in SPOTIFY_CHARTS}
 
 
 def spotify_chart_of(playlist_id: str) -> SpotifyChart | None:
     """The Spotify chart that a playlist holds, or None for any other playlist."""
     return _BY_PLAYLIST.get(playlist_id)
+
+
+def spotify_chart_named(chart: str) -> SpotifyChart | None:
+    """The playlist that Spotify keeps as the chart of this name, or None if none is known."""
+    return next((known for known in SPOTIFY_CHARTS if known.chart == chart), None)
+
+
+def is_official(chart: str) -> bool:
+    """Whether a chart's name is one of Spotify's own, `regional-<region>-<daily or weekly>`."""
+    return _OFFICIAL.fullmatch(chart) is not None
 
 
 def parse_chart(name: str) -> str:

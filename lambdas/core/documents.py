@@ -71,7 +71,7 @@ class RawDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknown_fiel
     """One observation of one chart.
 
     `answers` are the provider's own words, in order: for a playlist its pages as the Web API sent them, for an official
-    file its header and rows (`charts_csv.CsvTable`).
+    file its header and rows (`charts_csv.CsvTable`), for the public charts service its whole answer.
     """
 
     answers: tuple[msgspec.Raw, ...]

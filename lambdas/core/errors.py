@@ -72,7 +72,10 @@ class AccessForbidden(SourceError):
 
 
 class ChartNotFound(SourceError):
-    """Spotify answers 404: no such playlist, or one of Spotify's own that the app may not see."""
+    """Spotify answers 404: no such playlist, or one of Spotify's own that the app may not see.
+
+    Also where an answer of several charts does not hold the one that is asked for.
+    """
 
 
 class MetadataOnly(SourceError):
@@ -102,3 +105,7 @@ class RateLimited(SourceError):
 
 class SourceUnavailable(SourceError):
     """Spotify keeps failing (5xx, time-outs, broken answers) past the run's deadline budget."""
+
+
+class NoProviderServes(SourceError):
+    """None of a chart's several providers could give it: the message names the reason of each."""

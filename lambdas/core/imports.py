@@ -1,14 +1,14 @@
-"""Files people bring: official chart files and payloads that other projects saved from the Web API, as raw documents.
+"""Files people bring: official chart files and answers that other projects saved from Spotify, as raw documents.
 
 A file is the CSV of an official chart, or JSON that holds a page of playlist entries, a playlist object, a playlist
-object wrapped in a list, or a bare list of entries: its content says which, never its name. Nothing here looks at the
-clock: the same file imported next year gives the same key.
+object wrapped in a list, a bare list of entries, or an answer of the public charts service: its content says which,
+never its name. Nothing here looks at the clock: the same file imported next year gives the same key.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import PurePath
@@ -38,8 +38,9 @@ from lambdas.core.documents import (
     second,
     unpack,
 )
-from lambdas.core.errors import InvalidDocument, PartialChart, UndatedChart, UnnamedChart
+from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
 from lambdas.core.playlist import read_playlist
+from lambdas.core.public_charts import PublicChart, is_public_answer, parse_public_answer, read_public_charts
 from lambdas.core.reading import Reading
 from lambdas.core.web_api import Entry, Page, read_answer
 
@@ -108,15 +109,18 @@ def read_import(
 ) -> Import:
     """The raw document that a file gives. `name` is the file's own, which may tell chart and date.
 
-    `chart` and `chart_date` win over what the file says; `partial` lets one page of a longer playlist in. Raises
-    InvalidDocument or a subclass (NotAChart, PartialChart, UnnamedChart, UndatedChart), InvalidChart for a bad name;
-    each message says what is wrong and, where the user can mend it, how.
+    `chart` and `chart_date` win over what the file says; of an answer that holds several charts, `chart` chooses.
+    `partial` lets one page of a longer playlist in, or the beginning of a public chart. Raises InvalidDocument or a
+    subclass (NotAChart, PartialChart, UnnamedChart, UndatedChart), InvalidChart for a bad name; each message says what
+    is wrong and, where the user can mend it, how.
     """
     text = _text(body, name)
     official = _official_name(name)
     moment = second(received_at)
     if not text.startswith((b"{", b"[")):
         return _read_csv(text, name, official, chart=chart, chart_date=chart_date, received_at=moment)
+    if is_public_answer(text):
+        return _read_public(text, name, chart=chart, chart_date=chart_date, partial=partial, received_at=moment)
     answer = _one_answer(text)
     read = read_answer(answer)
     page = read.page
@@ -174,6 +178,58 @@ def _read_csv(
         answers=(raw_answer(table),),
     )
     return Import(document=document, reading=read_charts_csv(document, table))
+
+
+def _read_public(
+    text: bytes,
+    name: str,
+    *,
+    chart: str | None,
+    chart_date: date | None,
+    partial: bool,
+    received_at: datetime,
+) -> Import:
+    """An answer of the public charts service, of which one chart of songs is read."""
+    charts = parse_public_answer(text).of_songs
+    chosen = _public_chart(charts, chart)
+    if chart_date is None:
+        try:
+            chart_date = chosen.chart_date
+        except InvalidDocument as error:
+            raise UndatedChart(f"{error}: say which day it is of with --chart-date YYYY-MM-DD") from error
+    chart_date = _plausible(chart_date, received_at)
+    document = RawDocument(
+        format_version=FORMAT_VERSION,
+        chart=chosen.chart,
+        period=period_of(chosen.chart),
+        chart_date=chart_date,
+        observed_at=end_of(chart_date),
+        received_at=received_at,
+        provider="public_charts",
+        origin=_origin(name),
+        answers=(raw_answer(text),),
+    )
+    try:
+        return Import(document=document, reading=read_public_charts(document, charts))
+    except PartialChart as error:
+        if not partial:
+            raise PartialChart(f"{error}: give --partial to import what is there") from error
+    document = msgspec.structs.replace(document, partial=True)
+    return Import(document=document, reading=read_public_charts(document, charts))
+
+
+def _public_chart(charts: Mapping[str, PublicChart], given: str | None) -> PublicChart:
+    """The chart of songs in an answer that is meant: its only one, or the one of the name given."""
+    what = "holds an answer of the public charts service"
+    if not charts:
+        raise NotAChart(f"{what} without a chart of songs")
+    if given is None:
+        if len(charts) > 1:
+            raise UnnamedChart(f"{what} with several charts of songs: choose one with --chart: {', '.join(charts)}")
+        return next(iter(charts.values()))
+    if parse_chart(given) not in charts:
+        raise UnnamedChart(f"{what} with {' and '.join(charts)}, not with {given}: leave --chart out, or name that one")
+    return charts[given]
 
 
 def _official_name(name: str) -> _OfficialName | None:

@@ -10,6 +10,7 @@ from lambdas.core.documents import D, DocumentHeader, OperatorDocument, decode
 from lambdas.core.errors import InvalidDocument
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.playlist import PlaylistDocument, read_playlist
+from lambdas.core.public_charts import PublicChartsDocument, read_public_charts
 from lambdas.core.reading import Reading
 
 ReadDocument: TypeAlias = tuple[DocumentHeader, Reading]
@@ -43,4 +44,5 @@ _READERS: Mapping[str, Callable[[bytes, str], ReadDocument]] = {
         lambda document: Reading(warnings=[word.reason for word in document.answers if word.reason]),
     ),
     "charts_csv": _reader(ChartsCsvDocument, lambda document: read_charts_csv(document, document.table)),
+    "public_charts": _reader(PublicChartsDocument, lambda document: read_public_charts(document, document.charts)),
 }

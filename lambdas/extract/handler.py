@@ -28,7 +28,7 @@ from lambdas.core.metrics import (
     Metric,
     chart_age_hours,
 )
-from lambdas.core.sources import Budget, ChartSource
+from lambdas.core.sources import SERVICES, Budget, ChartSource, PolledProvider
 from lambdas.core.store import ObjectStore
 from lambdas.extract.poll import PollResult, decode_event, newest_held, poll
 
@@ -88,7 +88,7 @@ def _poll(event: object, context: LambdaContext, environment: Environment) -> Po
     s3 = boto3.client("s3")
     store = S3Store(s3, environment.raw_bucket, tags=SPOTIFY_RETENTION)
     # Without the tag: what is remembered is ours, and does not expire.
-    memory = RateLimitMemory(S3Store(s3, environment.raw_bucket), "web_api")
+    memory_store = S3Store(s3, environment.raw_bucket)
     now = datetime.now(UTC)
     stored = _StoredCredentials(environment)
     result: PollResult | None = None
@@ -96,7 +96,9 @@ def _poll(event: object, context: LambdaContext, environment: Environment) -> Po
         result = poll(
             chart,
             store=store,
-            open_source=lambda: LimitedSource(lambda: _open_source(environment, stored), memory),
+            open_source=lambda provider: LimitedSource(
+                lambda: _open_source(environment, stored, provider), RateLimitMemory(memory_store, SERVICES[provider])
+            ),
             now=now,
             budget=budget,
         )
@@ -159,11 +161,15 @@ def _sign_in(stored: _StoredCredentials, *, now: datetime) -> dict[Metric, float
     return {REFRESH_TOKEN_DAYS_LEFT: round(days_left(credentials.authorized_at, now=now), 2)}
 
 
-def _open_source(environment: Environment, stored: _StoredCredentials) -> ChartSource:
+def _open_source(environment: Environment, stored: _StoredCredentials, provider: PolledProvider) -> ChartSource:
+    endpoint = environment.spotify_endpoint
+    if provider == "public_charts":
+        from lambdas.core.adapters.public_charts import PUBLIC_CHARTS_ADDRESS, PublicChartsSource, address_at
+
+        return PublicChartsSource(address=PUBLIC_CHARTS_ADDRESS if endpoint is None else address_at(endpoint))
     # Imported here: spotipy, requests and redis cost 0.3 s of CPU, which a poll of a held date need not spend.
     from lambdas.core.adapters.playlist import PlaylistSource
     from lambdas.core.adapters.spotify import SPOTIFY, SpotifyAddress
 
-    endpoint = environment.spotify_endpoint
     address = SPOTIFY if endpoint is None else SpotifyAddress.at(endpoint)
     return PlaylistSource(stored(), stage=environment.stage, address=address)

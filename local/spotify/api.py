@@ -1,9 +1,10 @@
 """The stand-in's answers, free of sockets: a request in, a reply out.
 
 `/authorize`, `/api/token` (see `accounts`) and `/v1/...` speak as Spotify does
-(developer.spotify.com/documentation/web-api), `/_control/...` is for whoever scripts the stand-in. Differences from
-Spotify: `fields` is refused, `market` changes nothing, and Spotify's own charts are served in every era, though a
-Development Mode app gets 404 for them (`non_owner` shows what it gets for other people's playlists).
+(developer.spotify.com/documentation/web-api), `/public/v0/charts` as the public charts service does, without a token,
+and `/_control/...` is for whoever scripts the stand-in. Differences from Spotify: `fields` is refused, `market` changes
+nothing, and Spotify's own charts are served in every era, though a Development Mode app gets 404 for them (`non_owner`
+shows what it gets for other people's playlists).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import UTC, date, datetime
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
-from local.spotify import catalogue
+from local.spotify import catalogue, public_charts
 from local.spotify.accounts import CLIENT_ID as CLIENT_ID
 from local.spotify.accounts import CLIENT_SECRET as CLIENT_SECRET
 from local.spotify.accounts import REFRESH_TOKEN as REFRESH_TOKEN
@@ -178,9 +179,11 @@ class Api:
             return self._consent(request, fault)
         if request.path == "/api/token":
             return self._token(request, fault)
-        if not request.path.startswith("/v1/"):
-            raise Refusal(HTTPStatus.NOT_FOUND, "Service not found")
-        as_user = self._accounts.is_user(request.headers.get("authorization", ""))
+        as_user = False
+        if request.path != public_charts.PATH:
+            if not request.path.startswith("/v1/"):
+                raise Refusal(HTTPStatus.NOT_FOUND, "Service not found")
+            as_user = self._accounts.is_user(request.headers.get("authorization", ""))
         if request.method != "GET":
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed")
         of_items = fault if fault and fault.kind in OF_ITEMS else None
@@ -204,6 +207,8 @@ class Api:
         settings = self._settings
         today = settings.today or self._today()
         renderer = Renderer(self._base, settings.era, today)
+        if request.path == public_charts.PATH:
+            return public_charts.public_answer(renderer, settings, fault)
         if found := _MEDIA.fullmatch(request.path):
             return _media(renderer, found[1], found[2])
         if found := _PLAYLIST.fullmatch(request.path):

@@ -40,7 +40,7 @@ class FaultKind(StrEnum):
     METADATA_ONLY = "metadata_only"
     """A playlist object without its items; 403 from its items endpoint: what someone else's playlist gives."""
     EMPTY = "empty"
-    """A playlist of no items."""
+    """A playlist of no items; public charts without entries."""
     SHORT_PAGE = "short_page"
     """A page lacks its last `count` items (default 1); its total stays."""
     REPEATED_PAGE = "repeated_page"
@@ -53,9 +53,13 @@ class FaultKind(StrEnum):
     """The `index`-th item is a local file."""
     EPISODE = "episode"
     """The `index`-th item is a podcast's episode."""
+    MISSING_CHART = "missing_chart"
+    """The public charts service answers without its chart of songs."""
+    DATES_DIFFER = "dates_differ"
+    """The public charts of albums and of artists are a week behind that of songs."""
 
 
-# Kinds that change a playlist's items, so only a request for items meets them.
+# Kinds that change a chart's items, so only a request for items meets them: a playlist's, or the public charts'.
 OF_ITEMS = frozenset(
     {
         FaultKind.METADATA_ONLY,
@@ -66,8 +70,12 @@ OF_ITEMS = frozenset(
         FaultKind.NULL_TRACK,
         FaultKind.LOCAL_FILE,
         FaultKind.EPISODE,
+        FaultKind.MISSING_CHART,
+        FaultKind.DATES_DIFFER,
     }
 )
+_OF_PUBLIC_CHARTS_ALONE = frozenset({FaultKind.MISSING_CHART, FaultKind.DATES_DIFFER})
+_OF_PUBLIC_CHARTS = _OF_PUBLIC_CHARTS_ALONE | {FaultKind.EMPTY, FaultKind.SHORT_PAGE, FaultKind.NULL_TRACK}
 _SERVER_ERRORS = (500, 502, 503, 504)
 _OPTIONS: Mapping[FaultKind, frozenset[str]] = {
     FaultKind.RATE_LIMITED: frozenset({"retry_after"}),
@@ -87,6 +95,7 @@ _ONLY_AT: Mapping[FaultKind, str] = {
 }
 """Kinds that only one address meets, whatever the fault's `path`."""
 _PLAYLIST_PATH = re.compile(r"/v1/playlists/")
+_PUBLIC_PATH = re.compile(r"/public/")
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Fault:
     """One scripted fault. Raises InvalidControl if an option does not fit the kind."""
 
     kind: FaultKind
-    path: str = "^/v1/"
+    path: str = "^/(v1|public)/"
     """A regular expression searched in the request's path; the default spares the token endpoint."""
 
     times: int | None = 1
@@ -131,8 +140,11 @@ class Fault:
         """Whether a request (its path, and its offset if it has one) meets this fault."""
         if self.kind in _ONLY_AT:
             return path == _ONLY_AT[self.kind]
-        if self.kind in OF_ITEMS and not _PLAYLIST_PATH.match(path):
-            return False
+        if self.kind in OF_ITEMS:
+            of_playlist = self.kind not in _OF_PUBLIC_CHARTS_ALONE and _PLAYLIST_PATH.match(path)
+            of_public_charts = self.kind in _OF_PUBLIC_CHARTS and _PUBLIC_PATH.match(path)
+            if not of_playlist and not of_public_charts:
+                return False
         if self.kind is FaultKind.REPEATED_PAGE and offset == 0:
             return False
         return re.search(self.path, path) is not None

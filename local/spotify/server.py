@@ -147,7 +147,7 @@ class SpotifyStandIn:
         self._api.clear_faults()
 
     def set(self, **settings: date | str | int | bool | None) -> None:
-        """Change some of the settings: today, era, chart_size, non_owner.
+        """Change some of the settings: today, era, chart_size, non_owner, public_filled.
 
         Raises InvalidControl.
         """

@@ -27,6 +27,9 @@ class Settings:
     non_owner: bool = False
     """Whether playlists are someone else's: metadata only, and 403 from their items endpoint."""
 
+    public_filled: bool = False
+    """Whether the public charts tell peaks, time on the chart, labels and streams, as in 2023."""
+
     def __post_init__(self) -> None:
         if not 1 <= self.chart_size <= MAX_SIZE:
             raise InvalidControl(f"chart_size is {self.chart_size}: use 1 to {MAX_SIZE}")
@@ -61,7 +64,7 @@ def _setting(key: str, value: object) -> object:
             return None if value is None else date.fromisoformat(str(value))
         except ValueError:
             raise InvalidControl(f"today is {value!r}: use a day as 2026-11-22, or null for the clock's") from None
-    expected = bool if key == "non_owner" else int
+    expected = bool if key in ("non_owner", "public_filled") else int
     if type(value) is not expected:
         raise InvalidControl(f"{key} is {value!r}: use {'true or false' if expected is bool else 'a whole number'}")
     return value

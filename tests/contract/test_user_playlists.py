@@ -32,7 +32,7 @@ USER = Credentials(
     client_id=CLIENT_ID, client_secret=CLIENT_SECRET, refresh_token=REFRESH_TOKEN, authorized_at=NOW - timedelta(days=9)
 )
 ROAD_TRIP = PolledChart(
-    chart="road-trip", period="daily", provider="playlist", playlist_id=OWN_PLAYLIST.id, dated_by="observation"
+    chart="road-trip", period="daily", providers=("playlist",), playlist_id=OWN_PLAYLIST.id, dated_by="observation"
 )
 CALLBACK = "http://127.0.0.1:1/callback"
 

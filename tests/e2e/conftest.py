@@ -104,6 +104,17 @@ class Etl:
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
+    def invoke(self, function: str, event: object) -> Any:
+        """What a function of the stage (Extract, Transform) answers to an event; it must not fail."""
+        endpoint = lifecycle.running(self.state)
+        assert endpoint is not None
+        (stack,) = endpoint.client("cloudformation").describe_stacks(StackName="spotify-etl-local-compute")["Stacks"]
+        (name,) = [out["OutputValue"] for out in stack["Outputs"] if out["OutputKey"] == f"{function}FunctionName"]
+        answer = endpoint.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        payload = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
     def control_spotify(self, method: str, path: str, body: object = None) -> Any:
         """Ask something of the Spotify stand-in's control endpoint."""
         record = json.loads((self.state / "spotify.json").read_text("utf-8"))

@@ -23,7 +23,7 @@ from tests.contract.test_real_payloads import CHARTS, NOT_CHARTS, day_of, expect
 from tests.documents import csv_file, csv_row
 from tests.e2e.conftest import Etl
 from tests.e2e.secure_stage import eventually
-from tests.payloads import PAYLOADS, requires_payloads
+from tests.payloads import PAYLOADS, REPOSITORY, requires_payloads
 
 pytestmark = pytest.mark.e2e
 
@@ -255,6 +255,69 @@ def test_each_wall_of_spotifys_is_one_line_and_stores_nothing(etl: Etl, fault: d
     finally:
         etl.control_spotify("DELETE", "faults")
     assert not [key for key in etl.objects("raw") if key.startswith(weekly)]
+
+
+@pytest.mark.usefixtures("polled")
+def test_a_chart_whose_playlist_is_closed_is_served_by_the_public_charts_and_the_table_says_so(etl: Etl) -> None:
+    for key in etl.objects("raw"):
+        if key.startswith(f"raw/chart={WEEKLY}/"):
+            etl.s3.delete_object(Bucket=etl.bucket("raw"), Key=key)
+    sent = json.loads((REPOSITORY / "tests" / "events" / "schedule_with_fallback.json").read_text("utf-8"))
+    etl.control_spotify("POST", "faults", [{"kind": "not_found", "path": "^/v1/playlists/", "times": None}])
+    try:
+        polled = etl.invoke("Extract", sent)
+        again = etl.invoke("Extract", sent)
+    finally:
+        etl.control_spotify("DELETE", "faults")
+    assert (polled["outcome"], again["outcome"], again["calls"]) == ("stored", "held", 0)
+    assert "stored from public_charts in 3 calls" in polled["message"]
+    assert "playlist did not serve it: " in polled["message"]
+    rows = eventually(
+        lambda: etl.rows(
+            f"""
+            SELECT e.position, e.song_id, s.name, sn.raw_key
+            FROM chart_entries AS e
+            JOIN songs AS s ON s.song_id = e.song_id
+            JOIN snapshots AS sn
+                ON sn.chart = e.chart AND sn.chart_date = e.chart_date AND sn.verdict = 'published'
+            WHERE e.chart = '{WEEKLY}' AND e.provider = 'public_charts'
+                AND e.chart_date = DATE '{polled["chart_date"]}'
+            ORDER BY e.position
+            """
+        ),
+        what="the public chart is in the tables",
+    )
+    shown = chart(WEEKLY, datetime.fromisoformat(polled["chart_date"]).date())
+    assert [(row["position"], row["song_id"], row["name"]) for row in rows] == [
+        (entry.position, entry.song.id, entry.song.name) for entry in shown
+    ]
+    assert {row["raw_key"] for row in rows} == {polled["raw_key"]}
+    (line,) = [line for line in etl.succeed("charts").splitlines() if line.startswith(WEEKLY)]
+    assert "public_charts" in line
+
+
+@requires_payloads
+def test_a_saved_answer_of_the_public_charts_is_imported_with_its_own_date(etl: Etl) -> None:
+    answer = PAYLOADS / "public-charts-endpoint_2024-10-24.json"
+    assert "regional-global-weekly  2024-10-24  50 positions  new" in etl.succeed("import", answer)
+    (songs,) = [
+        one["entries"]
+        for one in json.loads(answer.read_text("utf-8"))["chartEntryViewResponses"]
+        if one["displayChart"]["chartMetadata"]["entityType"] == "TRACK"
+    ]
+    rows = etl.rows(
+        f"""
+        SELECT position, song_id
+        FROM chart_entries
+        WHERE chart = '{WEEKLY}' AND chart_date = DATE '2024-10-24'
+        ORDER BY position
+        """
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (told["chartEntryData"]["currentRank"], told["trackMetadata"]["trackUri"].removeprefix("spotify:track:"))
+        for told in songs
+    ]
+    assert "already held" in etl.succeed("import", answer)
 
 
 @pytest.mark.usefixtures("polled")

@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from docs import configuration
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.sources import PolledChart
+from lambdas.extract.poll import decode_event
 from stacks import config
 from stacks.config import (
     LOG_RETENTION_DAYS,
@@ -29,6 +31,7 @@ from tests.infra.templates import PROJECT
 
 OTHER_PLAYLIST = "1AAAAAAAAAAAAAAAAAAAAA"
 TOP_50 = "37i9dQZEVXbMDoHDwVN2tF"
+TOP_WEEKLY = "37i9dQZEVXbNG2KDcFcKOF"
 OF_MY_OWN = {"playlist": OTHER_PLAYLIST, "chart": "road-trip"}
 
 
@@ -63,7 +66,7 @@ def test_a_playlist_that_is_a_spotify_chart_needs_nothing_else_however_it_is_giv
     assert chart == PolledChart(
         chart="regional-global-daily",
         period="daily",
-        provider="playlist",
+        providers=("playlist",),
         playlist_id=TOP_50,
         dated_by="added_at",
         date_offset_days=-1,
@@ -73,6 +76,30 @@ def test_a_playlist_that_is_a_spotify_chart_needs_nothing_else_however_it_is_giv
 def test_the_weekly_spotify_chart_is_known_as_weekly() -> None:
     (chart,) = load_stages({"dev": {"charts": [{"playlist": "37i9dQZEVXbNG2KDcFcKOF"}]}})["dev"].polled_charts
     assert (chart.chart, chart.period) == ("regional-global-weekly", "weekly")
+
+
+def test_the_public_charts_are_opted_into_and_need_no_playlist() -> None:
+    (chart,) = load_stages({"dev": {"charts": [{"providers": ["public_charts"]}]}})["dev"].polled_charts
+    assert chart == PolledChart(
+        chart="regional-global-weekly",
+        period="weekly",
+        providers=("public_charts",),
+        playlist_id=None,
+        dated_by="added_at",
+        date_offset_days=-1,
+    )
+
+
+def test_a_chart_may_name_both_providers_in_the_order_they_are_tried() -> None:
+    written = {"playlist": TOP_WEEKLY, "providers": ["public_charts", "playlist"]}
+    (chart,) = load_stages({"dev": {"charts": [written]}})["dev"].polled_charts
+    assert (chart.providers, chart.playlist_id) == (("public_charts", "playlist"), TOP_WEEKLY)
+
+
+def test_what_a_chart_polls_is_what_the_extract_function_takes() -> None:
+    charts = [{"playlist": TOP_WEEKLY, "providers": ["playlist", "public_charts"]}, {"playlist": TOP_50}, OF_MY_OWN]
+    for chart in load_stages({"dev": {"charts": charts}})["dev"].polled_charts:
+        assert decode_event(msgspec.json.decode(msgspec.json.encode(chart))) == chart
 
 
 def test_a_playlist_of_ones_own_is_dated_by_the_day_of_the_poll() -> None:
@@ -119,7 +146,11 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "account as a number": ({"dev": {"account": 123456789012}}, "stage 'dev', account: 123456789012 is", "in quotes"),
     "region": ({"dev": {"region": "Ireland"}}, "stage 'dev', region: \"Ireland\" is", "such as 'eu-west-1'"),
     "charts": ({"dev": {"charts": {}}}, "stage 'dev', charts: {} is", "a list of charts"),
-    "chart": ({"dev": {"charts": ["x"]}}, "stage 'dev', charts[0]: \"x\" is", "an object with keys among playlist"),
+    "chart": (
+        {"dev": {"charts": ["x"]}},
+        "stage 'dev', charts[0]: \"x\" is",
+        "an object with keys among providers, playlist",
+    ),
     "chart key": ({"dev": {"charts": [{"id": 1}]}}, "stage 'dev', charts[0].id: there is no such key", "playlist"),
     "no playlist": ({"dev": {"charts": [{}]}}, "stage 'dev', charts[0].playlist: it is missing", "22-character"),
     "playlist": ({"dev": {"charts": [{"playlist": "x"}]}}, "stage 'dev', charts[0].playlist: \"x\" is", "22-character"),
@@ -139,7 +170,37 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "each chart is polled once",
     ),
     "period": ({"dev": {"charts": [{**OF_MY_OWN, "period": "monthly"}]}}, 'charts[0].period: "monthly" is', "'weekly'"),
-    "provider": ({"dev": {"charts": [{**OF_MY_OWN, "provider": "csv"}]}}, 'charts[0].provider: "csv" is', "'playlist'"),
+    "a provider alone": (
+        {"dev": {"charts": [{**OF_MY_OWN, "providers": "playlist"}]}},
+        'charts[0].providers: "playlist" is',
+        "a list of 'playlist' and 'public_charts'",
+    ),
+    "provider": (
+        {"dev": {"charts": [{**OF_MY_OWN, "providers": ["charts_csv"]}]}},
+        'charts[0].providers: ["charts_csv"] is',
+        "'playlist' and 'public_charts'",
+    ),
+    "no provider": ({"dev": {"charts": [{**OF_MY_OWN, "providers": []}]}}, "charts[0].providers: [] is", "one or both"),
+    "a provider twice": (
+        {"dev": {"charts": [{**OF_MY_OWN, "providers": ["playlist", "playlist"]}]}},
+        'charts[0].providers: ["playlist", "playlist"] is',
+        "each once",
+    ),
+    "public charts of a chart they do not serve": (
+        {"dev": {"charts": [{**OF_MY_OWN, "providers": ["playlist", "public_charts"]}]}},
+        'charts[0].providers: ["playlist", "public_charts"] is',
+        "'public_charts' serves regional-global-weekly alone, and this chart is road-trip",
+    ),
+    "a playlist without its provider": (
+        {"dev": {"charts": [{"playlist": TOP_WEEKLY, "providers": ["public_charts"]}]}},
+        f'charts[0].playlist: "{TOP_WEEKLY}" is',
+        "'playlist' is none of the chart's providers",
+    ),
+    "a provider without its playlist": (
+        {"dev": {"charts": [{"providers": ["public_charts", "playlist"]}]}},
+        "charts[0].playlist: it is missing",
+        "22-character",
+    ),
     "schedule": ({"dev": {"charts": [{**OF_MY_OWN, "schedule": "daily"}]}}, '[0].schedule: "daily" is', "'cron("),
     "dated_by": ({"dev": {"charts": [{**OF_MY_OWN, "dated_by": "me"}]}}, 'charts[0].dated_by: "me" is', "'added_at'"),
     "offset": (
@@ -325,7 +386,7 @@ def test_no_key_is_undocumented() -> None:
 def test_the_examples_on_the_page_are_allowed() -> None:
     (example,) = re.findall(r"```json\n(.+?)```", configuration.PAGE.read_text("utf-8"), re.DOTALL)
     stage = load_stages(json.loads(f"{{{example}}}"))["dev"]
-    assert [chart.chart for chart in stage.charts] == ["regional-global-daily", "road-trip"]
+    assert [chart.chart for chart in stage.charts] == ["regional-global-daily", "regional-global-weekly", "road-trip"]
     with pytest.raises(ConfigurationError) as raised:
         load_stages({"dev": {"emulated": "yes"}})
     assert f"error: {raised.value}".replace("stages:", "cdk.json:") in configuration.PAGE.read_text("utf-8")

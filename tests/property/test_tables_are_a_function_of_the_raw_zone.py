@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from hypothesis import given, settings
@@ -18,7 +18,18 @@ from lambdas.core.documents import RawDocument
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
-from tests.documents import album, artist, cached_song, csv_answer, csv_row, document, spotify_id, track
+from tests.documents import (
+    album,
+    artist,
+    cached_song,
+    csv_answer,
+    csv_row,
+    document,
+    public_answer,
+    public_entry,
+    spotify_id,
+    track,
+)
 from tests.fakes import MemoryStore
 from tests.tables import read_table
 
@@ -100,7 +111,40 @@ answers = st.builds(
     asked=st.sampled_from(["One", "Two", "Three", "Five"]),
     now=st.sampled_from(MOMENTS),
 )
-raw_documents = playlists | playlists | files | files | operators_words
+public_entries = st.builds(
+    lambda position, name, credit, previous: credited(public_entry(position, name, previousRank=previous), credit),
+    position=st.integers(1, 9),
+    name=st.sampled_from(["One", "Two", "Three", "Four"]),
+    credit=st.lists(st.sampled_from(["A", "B", "Ñandú"]), min_size=1, max_size=3, unique=True),
+    previous=st.integers(-1, 3),
+)
+
+
+def credited(one: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    one["trackMetadata"]["artists"] = [
+        {"name": name, "spotifyUri": f"spotify:artist:{artist(name)['id']}", "externalUrl": ""} for name in names
+    ]
+    return one
+
+
+# A whole public chart reaches its last place, so each has a song there.
+public_charts = st.builds(
+    lambda chart, chart_date, observed_at, kind, held, last: document(
+        [public_answer([*held, public_entry(50, last)], alias=chart.upper().replace("-", "_"))],
+        chart=chart,
+        chart_date=chart_date,
+        observed_at=observed_at,
+        provider="public_charts",
+        partial=kind == "partial",
+    ),
+    chart=charts,
+    chart_date=st.sampled_from(DATES),
+    observed_at=st.sampled_from(MOMENTS),
+    kind=kinds,
+    held=st.lists(public_entries, max_size=3, unique_by=lambda one: one["chartEntryData"]["currentRank"]),
+    last=st.sampled_from(["One", "Five"]),
+)
+raw_documents = playlists | playlists | files | files | public_charts | operators_words
 some_documents = st.builds(
     lambda charts, cached: [*charts, *cached],
     charts=st.lists(raw_documents, min_size=1, max_size=8),
@@ -210,6 +254,10 @@ def songs_told(item: RawDocument) -> list[tuple[str, str]]:
         if item.provider == "playlist":
             told |= dict.fromkeys((entry["item"]["id"] for entry in answer["items"]), "api")
             continue
+        if item.provider == "public_charts":
+            for one in answer["chartEntryViewResponses"][1]["entries"]:
+                told[one["trackMetadata"]["trackUri"].removeprefix("spotify:track:")] = "public"
+            continue
         lossy = answer["encoding"] != "utf-8"
         for row in sorted(answer["rows"], key=lambda row: int(row[0])):
             good = [text and "\ufffd" not in text and (text.isascii() or not lossy) for text in row[2:4]]
@@ -250,13 +298,13 @@ def test_the_tables_say_what_the_winners_say(held: list[Held]) -> None:
         if not answer.gone:
             details.setdefault(answer.song_id, set()).add("api")
     assert {song_id: row["detail"] for song_id, row in known.items()} == {
-        song_id: max(told, key=["incomplete", "csv", "api"].index) for song_id, told in details.items()
+        song_id: max(told, key=["incomplete", "csv", "public", "api"].index) for song_id, told in details.items()
     }
     assert {row["song_id"] for row in entries} <= set(known)
     credits: dict[str, list[int]] = {}
     for row in read_table(tables, SONG_ARTISTS):
         credits.setdefault(row["song_id"], []).append(row["artist_position"])
-    assert set(credits) == {song_id for song_id, row in known.items() if row["detail"] == "api"}
+    assert set(credits) == {song_id for song_id, row in known.items() if row["detail"] in ("public", "api")}
     for positions in credits.values():
         assert positions == list(range(1, len(positions) + 1))
 

@@ -94,7 +94,7 @@ def asked(chart: PolledChart, *, held: date, shown: date, today: date, outcome: 
     memory.count(2, now=now - timedelta(hours=4))
     store.requests = Requests()
     source = LimitedSource(lambda: Showing(shown), memory, clock=lambda: now)
-    assert poll(chart, store=store, open_source=lambda: source, now=now, budget=budget).outcome == outcome
+    assert poll(chart, store=store, open_source=lambda _: source, now=now, budget=budget).outcome == outcome
     # What the handler asks after every poll.
     assert newest_held(chart.chart, store=store, now=now) == max(held, shown if outcome == "stored" else held)
     return store.requests

@@ -19,9 +19,10 @@ import pytest
 import requests
 from moto import mock_aws
 
+from lambdas.core.adapters.calls import Refused
 from lambdas.core.adapters.credentials import Credentials, write_credentials
 from lambdas.core.adapters.s3 import S3Store
-from lambdas.core.adapters.spotify import Refused, WebApi
+from lambdas.core.adapters.spotify import WebApi
 from lambdas.core.cached_answers import decode_answer, gone
 from lambdas.core.documents import RawDocument, encode, raw_answer
 from lambdas.core.enrichment import Gone

@@ -28,7 +28,9 @@ from lambdas.core.errors import (
     ChartNotFound,
     ConfigurationError,
     CredentialsMissing,
+    EmptyChart,
     InvalidChart,
+    NoProviderServes,
     RateLimited,
     SourceUnavailable,
 )
@@ -36,14 +38,14 @@ from lambdas.core.keys import RAW_PREFIX, day_prefix, state_key
 from lambdas.core.limited import LimitedSource
 from lambdas.core.limits import RateLimitMemory
 from lambdas.core.metrics import chart_age_hours
-from lambdas.core.sources import Budget, PolledChart
+from lambdas.core.sources import Budget, PolledChart, PolledProvider
 from lambdas.extract import handler as module
 from lambdas.extract.handler import handler
 from lambdas.extract.poll import PollResult, decode_event, newest_held, poll
 from local.spotify.accounts import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from local.spotify.faults import Fault, FaultKind
 from local.spotify.server import SpotifyStandIn
-from tests.documents import document
+from tests.documents import csv_answer, csv_row, document, public_answer, public_entries, track
 from tests.emf import emitted, values
 from tests.fakes import MemoryStore
 from tests.payloads import REPOSITORY
@@ -68,9 +70,9 @@ WEEKLY = decode_event(event("schedule_weekly_chart"))
 # The event
 
 
-@pytest.mark.parametrize("name", ["schedule_daily_chart", "schedule_weekly_chart"])
+@pytest.mark.parametrize("name", ["schedule_daily_chart", "schedule_weekly_chart", "schedule_with_fallback"])
 def test_a_schedules_event_is_the_chart_it_polls(name: str) -> None:
-    assert msgspec.to_builtins(decode_event(event(name))) == event(name)
+    assert json.loads(msgspec.json.encode(decode_event(event(name)))) == event(name)
 
 
 def test_a_playlist_may_be_given_by_its_link_and_an_offset_left_out() -> None:
@@ -86,7 +88,14 @@ def test_a_playlist_may_be_given_by_its_link_and_an_offset_left_out() -> None:
         ({}, "missing required field `chart`"),
         (None, "Expected `object`"),
         ([event("schedule_daily_chart")], "Expected `object`"),
-        (event("schedule_daily_chart") | {"provider": "charts_csv"}, "charts_csv"),
+        (event("schedule_daily_chart") | {"providers": ["charts_csv"]}, "charts_csv"),
+        (event("schedule_daily_chart") | {"providers": []}, "`providers` are one or more, each once"),
+        (event("schedule_daily_chart") | {"providers": ["playlist", "playlist"]}, "one or more, each once"),
+        (event("schedule_daily_chart") | {"playlist_id": None}, "`playlist` needs a `playlist_id`"),
+        (
+            event("schedule_daily_chart") | {"providers": ["playlist", "public_charts"]},
+            "`public_charts` serves regional-global-weekly alone, not regional-global-daily",
+        ),
         (event("schedule_daily_chart") | {"date_offset_days": "-1"}, "date_offset_days"),
         (event("schedule_daily_chart") | {"date_offset_days": 10**12}, "use -31 to 31"),
         (event("schedule_daily_chart") | {"chart": "Top 50"}, "'Top 50' cannot name a chart"),
@@ -101,18 +110,31 @@ def test_an_event_that_names_no_chart_is_refused_by_the_field(sent: object, said
     assert "\n" not in str(caught.value)
 
 
+def test_a_chart_of_the_public_charts_alone_needs_no_playlist() -> None:
+    sent = {"chart": "regional-global-weekly", "period": "weekly", "providers": ["public_charts"]}
+    assert decode_event(sent).playlist_id is None
+
+
 # What a poll decides
+
+
+def public_document(**given: Any) -> RawDocument:
+    """A whole answer of the public charts service, as its source gives it."""
+    answer = public_answer(public_entries(), chart_date=str(given.get("chart_date", "2026-03-05")))
+    return document([answer], **{"provider": "public_charts", "chart": WEEKLY.chart} | given)
 
 
 @dataclass
 class ScriptedSource:
-    """Gives `answer`, or raises it; counts the calls it is asked for."""
+    """Gives `answer`, or raises it; counts the calls it is asked for, and keeps the budget of the last."""
 
     answer: RawDocument | Exception
     fetched: int = 0
+    budget: Budget | None = None
 
     def fetch(self, chart: PolledChart, *, now: datetime, budget: Budget) -> RawDocument:  # noqa: ARG002  # the port's
         self.fetched += 1
+        self.budget = budget
         budget.spend_call()
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -125,14 +147,19 @@ class Zone:
 
     store: MemoryStore = field(default_factory=MemoryStore)
     source: ScriptedSource = field(default_factory=lambda: ScriptedSource(document()))
+    public: ScriptedSource = field(default_factory=lambda: ScriptedSource(public_document()))
+    budget: Budget = field(default_factory=lambda: Budget(max_calls=10, seconds_left=lambda: 60.0))
+
+    def open_source(self, provider: PolledProvider) -> ScriptedSource:
+        return self.source if provider == "playlist" else self.public
 
     def poll(self, chart: PolledChart = DAILY, *, now: datetime = NOW) -> PollResult:
         return poll(
             chart,
             store=self.store,
-            open_source=lambda: self.source,
+            open_source=self.open_source,
             now=now,
-            budget=Budget(max_calls=10, seconds_left=lambda: 60.0),
+            budget=self.budget,
         )
 
     def hold(self, held: RawDocument) -> str:
@@ -152,7 +179,7 @@ def test_a_new_chart_is_stored_under_its_key(zone: Zone) -> None:
     assert result == PollResult(
         chart=DAILY.chart,
         outcome="stored",
-        message=f"{DAILY.chart} of 2026-03-05 stored in 1 calls to Spotify",
+        message=f"{DAILY.chart} of 2026-03-05 stored from playlist in 1 call to Spotify",
         calls=1,
         chart_date=expected.chart_date,
         raw_key=expected.key,
@@ -266,6 +293,244 @@ def test_any_other_wall_is_raised_and_nothing_is_stored(zone: Zone) -> None:
         zone.poll()
 
     assert zone.store.objects == {}
+
+
+# Several providers
+
+
+BOTH = decode_event(event("schedule_with_fallback"))
+
+
+def weekly(**given: Any) -> RawDocument:
+    return document(**{"chart": WEEKLY.chart} | given)
+
+
+def test_the_first_provider_that_serves_is_kept_and_the_next_is_not_asked(zone: Zone) -> None:
+    zone.source.answer = weekly()
+
+    result = zone.poll(BOTH)
+
+    assert (result.outcome, result.raw_key) == ("stored", weekly().key)
+    assert zone.public.fetched == 0
+
+
+def test_a_provider_that_meets_a_wall_is_followed_by_the_next_with_the_reason_told(
+    zone: Zone, caplog: pytest.LogCaptureFixture
+) -> None:
+    zone.source.answer = ChartNotFound("regional-global-weekly: no such playlist")
+
+    result = zone.poll(BOTH)
+
+    assert (result.outcome, result.raw_key, result.calls) == ("stored", public_document().key, 2)
+    assert result.message == (
+        "regional-global-weekly of 2026-03-05 stored from public_charts in 2 calls to Spotify; "
+        "playlist did not serve it: regional-global-weekly: no such playlist"
+    )
+    [line] = [record for record in caplog.records if record.name == "extract"]
+    assert (line.levelname, vars(line)["provider"], vars(line)["error"]) == ("WARNING", "playlist", "ChartNotFound")
+    assert vars(line)["reason"] == "regional-global-weekly: no such playlist"
+
+
+def test_providers_are_tried_in_the_order_they_are_given(zone: Zone) -> None:
+    other_way = msgspec.structs.replace(BOTH, providers=("public_charts", "playlist"))
+
+    assert zone.poll(other_way).raw_key == public_document().key
+    assert zone.source.fetched == 0
+
+
+def test_a_source_that_cannot_be_opened_is_a_wall_like_any_other(zone: Zone) -> None:
+    def open_source(provider: PolledProvider) -> ScriptedSource:
+        if provider == "playlist":
+            raise CredentialsMissing("no credentials")
+        return zone.public
+
+    result = poll(BOTH, store=zone.store, open_source=open_source, now=NOW, budget=zone.budget)
+
+    assert (result.outcome, result.raw_key) == ("stored", public_document().key)
+
+
+def test_a_defect_or_a_mistake_in_the_configuration_is_no_wall_and_is_raised_at_once(zone: Zone) -> None:
+    zone.source.answer = ConfigurationError("reading the credentials is denied")
+
+    with pytest.raises(ConfigurationError):
+        zone.poll(BOTH)
+
+    assert zone.public.fetched == 0
+
+
+def test_where_no_provider_serves_one_error_names_the_reason_of_each(zone: Zone) -> None:
+    zone.source.answer = ChartNotFound("no such playlist")
+    zone.public.answer = RateLimited("wait", retry_after=60.0, quota_exceeded=False)
+
+    with pytest.raises(NoProviderServes) as caught:
+        zone.poll(BOTH)
+
+    assert str(caught.value) == (
+        "regional-global-weekly: playlist did not serve it: no such playlist; public_charts did not serve it: wait"
+    )
+    assert zone.store.objects == {}
+    assert zone.budget.calls == 2
+
+
+def test_a_single_provider_keeps_its_own_error(zone: Zone) -> None:
+    zone.public.answer = EmptyChart("no entries")
+
+    with pytest.raises(EmptyChart, match="^no entries$"):
+        zone.poll(msgspec.structs.replace(BOTH, providers=("public_charts",)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "retry_after"), [(60.0, 7200.0, 60.0), (7200.0, 60.0, 60.0), (None, 60.0, None)]
+)
+def test_only_where_all_are_rate_limited_that_is_the_outcome_until_the_first_may_be_asked(
+    zone: Zone, one: float | None, other: float | None, retry_after: float | None
+) -> None:
+    zone.source.answer = RateLimited("wait here", retry_after=one, quota_exceeded=True)
+    zone.public.answer = RateLimited("wait there", retry_after=other, quota_exceeded=False)
+
+    result = zone.poll(BOTH)
+
+    assert (result.outcome, result.retry_after_seconds, result.calls) == ("rate_limited", retry_after, 2)
+    assert "wait here" in result.message
+    assert "wait there" in result.message
+
+
+def test_a_rate_limited_provider_is_followed_by_the_next(zone: Zone) -> None:
+    zone.source.answer = RateLimited("wait", retry_after=21_600.0, quota_exceeded=True)
+
+    assert zone.poll(BOTH).raw_key == public_document().key
+
+
+@pytest.mark.parametrize("held", [weekly(), public_document()], ids=lambda one: str(one.provider))
+def test_a_date_that_any_of_the_providers_gave_is_held_and_none_is_asked(zone: Zone, held: RawDocument) -> None:
+    key = zone.hold(held)
+
+    result = zone.poll(BOTH, now=NOW + timedelta(days=3))
+
+    assert (result.outcome, result.raw_key, result.calls) == ("held", key, 0)
+
+
+def test_the_newest_document_of_a_date_is_named_whoever_gave_it(zone: Zone) -> None:
+    zone.hold(public_document(observed_at=NOW))
+    newer = zone.hold(weekly(observed_at=NOW + timedelta(hours=1)))
+    zone.hold(public_document(observed_at=NOW - timedelta(hours=1)))
+
+    assert zone.poll(BOTH).raw_key == newer
+
+
+def test_a_document_of_a_provider_that_is_no_longer_named_does_not_hold_the_date(zone: Zone) -> None:
+    zone.hold(public_document())
+    zone.source.answer = weekly(observed_at=NOW)
+
+    assert zone.poll(WEEKLY).outcome == "stored"
+
+
+def test_the_public_charts_of_last_week_are_told_by_their_own_date(zone: Zone) -> None:
+    key = zone.hold(public_document(chart_date=date(2026, 3, 5)))
+    zone.public.answer = public_document(chart_date=date(2026, 3, 5), observed_at=NOW + timedelta(days=8))
+
+    result = zone.poll(msgspec.structs.replace(BOTH, providers=("public_charts",)), now=NOW + timedelta(days=8))
+
+    assert (result.outcome, result.raw_key, result.chart_date, result.calls) == ("held", key, date(2026, 3, 5), 1)
+    assert zone.store.writes == []
+
+
+def test_an_earlier_provider_cannot_spend_what_a_later_one_needs(zone: Zone) -> None:
+    zone.budget = Budget(max_calls=10, seconds_left=lambda: 60.0)
+    zone.source.answer = ChartNotFound("no such playlist")
+
+    zone.poll(BOTH)
+
+    assert zone.source.budget is not None
+    assert zone.public.budget is not None
+    assert (zone.source.budget.max_calls, zone.source.budget.seconds_left()) == (6, 40.0)
+    assert (zone.public.budget.max_calls, zone.public.budget.seconds_left()) == (9, 60.0)
+
+
+# Charts that carry no date of their own
+
+
+UNDATED = msgspec.structs.replace(WEEKLY, dated_by="observation", date_offset_days=0)
+THURSDAYS = [document().chart_date + timedelta(days=7 * week) for week in range(3)]
+
+
+def undated(chart_date: date, *names: str, **given: Any) -> RawDocument:
+    return weekly(chart_date=chart_date, songs=[track(name) for name in names or ("A", "B", "C")], **given)
+
+
+def test_an_official_chart_without_a_date_that_repeats_the_last_one_makes_no_new_date(zone: Zone) -> None:
+    key = zone.hold(undated(THURSDAYS[0]))
+    zone.source.answer = undated(THURSDAYS[1], observed_at=NOW + timedelta(days=7))
+
+    result = zone.poll(UNDATED, now=NOW + timedelta(days=7))
+
+    assert (result.outcome, result.raw_key, result.chart_date, result.calls) == ("repeated", key, THURSDAYS[0], 1)
+    assert result.message == "regional-global-weekly is still the chart of 2026-03-05, song by song: nothing to store"
+    assert zone.store.writes == []
+
+
+def test_a_repeat_leaves_the_age_of_the_chart_growing(zone: Zone) -> None:
+    zone.hold(undated(THURSDAYS[0]))
+    ages = []
+    for week in (1, 2):
+        now = NOW + timedelta(days=7 * week)
+        zone.source.answer = undated(THURSDAYS[week], observed_at=now)
+        assert zone.poll(UNDATED, now=now).outcome == "repeated"
+        held = newest_held(WEEKLY.chart, store=zone.store, now=now)
+        assert held is not None
+        ages.append(chart_age_hours(held, now=now))
+
+    assert ages[1] - ages[0] == 7 * 24
+    assert ages[0] > 7 * 24
+
+
+@pytest.mark.parametrize("names", [("B", "A", "C"), ("A", "B"), ("A", "B", "C", "D"), ("A", "B", "X")], ids="".join)
+def test_one_song_moved_gone_new_or_another_is_a_new_chart(zone: Zone, names: tuple[str, ...]) -> None:
+    zone.hold(undated(THURSDAYS[0]))
+    zone.source.answer = undated(THURSDAYS[1], *names)
+
+    assert zone.poll(UNDATED, now=NOW + timedelta(days=7)).outcome == "stored"
+
+
+def test_a_playlist_that_people_edit_and_left_as_it_was_is_a_new_observation(zone: Zone) -> None:
+    own = msgspec.structs.replace(UNDATED, chart="road-trip", period="daily")
+    zone.hold(document(chart="road-trip", songs=[track("A")]))
+    zone.source.answer = document(chart="road-trip", songs=[track("A")], chart_date=date(2026, 3, 6))
+
+    assert zone.poll(own).outcome == "stored"
+
+
+def test_a_chart_that_tells_its_date_may_hold_the_same_songs_again(zone: Zone) -> None:
+    zone.hold(undated(THURSDAYS[0]))
+    zone.source.answer = undated(THURSDAYS[1])
+
+    assert zone.poll(WEEKLY, now=NOW + timedelta(days=7)).outcome == "stored"
+
+
+def test_only_the_last_chart_counts_not_one_before_it(zone: Zone) -> None:
+    zone.hold(undated(THURSDAYS[0]))
+    zone.hold(undated(THURSDAYS[1], "C", "B", "A"))
+    zone.source.answer = undated(THURSDAYS[2])
+
+    assert zone.poll(UNDATED, now=NOW + timedelta(days=14)).outcome == "stored"
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        undated(THURSDAYS[1], "X", partial=True),
+        undated(THURSDAYS[1], withdrawal=True),
+        weekly(chart_date=THURSDAYS[1], provider="charts_csv", answers=[csv_answer([csv_row(1)])]),
+    ],
+    ids=["part", "withdrawal", "file"],
+)
+def test_what_is_no_whole_chart_of_the_provider_is_passed_over(zone: Zone, between: RawDocument) -> None:
+    key = zone.hold(undated(THURSDAYS[0]))
+    zone.hold(between)
+    zone.store.objects[undated(THURSDAYS[1], "Y").key] = b"damaged"
+    zone.source.answer = undated(THURSDAYS[2])
+
+    assert zone.poll(UNDATED, now=NOW + timedelta(days=14)).raw_key == key
 
 
 # How fresh the data are
@@ -544,6 +809,33 @@ def test_a_wait_counts_from_the_answer_that_asked_for_it_not_from_the_beginning_
         limited.fetch(DAILY, now=NOW, budget=Budget(max_calls=10, seconds_left=lambda: 60.0))
 
     assert memory.state().until == NOW + timedelta(minutes=11)
+
+
+def test_a_playlist_that_is_closed_is_served_by_the_public_charts_and_both_are_told(
+    function: Function, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function.spotify.fail(Fault(FaultKind.NOT_FOUND, path="^/v1/", times=None))
+
+    result = function(event("schedule_with_fallback"))
+
+    assert result["outcome"] == "stored"
+    assert "-public_charts-" in result["raw_key"]
+    assert "stored from public_charts" in result["message"]
+    assert "playlist did not serve it: regional-global-weekly (playlist 37i9" in result["message"]
+    assert result["calls"] == len(function.spotify.requests()) == 3
+    assert [line["level"] for line in function.lines()] == ["WARNING", "INFO"]
+    assert values(capsys.readouterr().out)["SpotifyRequests"] == 3
+    (tag,) = function.s3.get_object_tagging(Bucket=BUCKET, Key=result["raw_key"])["TagSet"]
+    assert (tag["Key"], tag["Value"]) == ("retention", "spotify")
+
+
+def test_the_public_charts_are_polled_without_credentials_and_without_spotipy(function: Function) -> None:
+    boto3.client("ssm").delete_parameter(Name=PARAMETER)
+
+    result = function({"chart": "regional-global-weekly", "period": "weekly", "providers": ["public_charts"]})
+
+    assert (result["outcome"], result["calls"]) == ("stored", 1)
+    assert [call.path for call in function.spotify.requests()] == ["/public/v0/charts"]
 
 
 def test_a_wall_fails_the_invocation_with_one_line_and_no_traceback_in_the_log(function: Function) -> None:

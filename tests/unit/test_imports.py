@@ -19,7 +19,7 @@ from lambdas.core.errors import (
     UnnamedChart,
 )
 from lambdas.core.imports import Import, read_import
-from tests.documents import csv_file, csv_row, entry, page, track
+from tests.documents import csv_file, csv_row, entry, page, public_answer, public_chart, public_entries, track
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 TOP_50 = "37i9dQZEVXbMDoHDwVN2tF"
@@ -253,3 +253,75 @@ def test_the_same_rows_packed_or_ended_otherwise_are_the_same_document_whenever_
 def test_a_playlist_saved_under_half_an_official_name_is_not_taken_for_that_chart() -> None:
     with pytest.raises(UnnamedChart):
         brought(of_playlist(OWN), name="regional-us-daily.json")
+
+
+# Answers of the public charts service
+
+
+def test_a_saved_answer_of_the_public_charts_tells_its_chart_and_date_whatever_its_name_says() -> None:
+    answer = public_answer(public_entries())
+    read = brought(answer, name="regional-us-daily-2020-01-01.json")
+    document = read.document
+    assert (document.chart, document.period, document.chart_date) == (
+        "regional-global-weekly",
+        "weekly",
+        date(2026, 3, 5),
+    )
+    assert (document.provider, document.partial) == ("public_charts", False)
+    assert document.observed_at == datetime(2026, 3, 5, 23, 59, 59, tzinfo=UTC)
+    assert document.origin == "file regional-us-daily-2020-01-01.json"
+    assert [json.loads(bytes(held)) for held in document.answers] == [answer]
+    assert len(read.reading.entries) == 50
+
+
+def test_a_day_that_is_given_beats_what_the_public_charts_say() -> None:
+    given = date(2026, 2, 26)
+    assert brought(public_answer(public_entries()), chart_date=given).document.chart_date == given
+    assert brought(public_answer(public_entries(), chart_date=""), chart_date=given).document.chart_date == given
+
+
+def test_of_several_public_charts_of_songs_one_is_chosen_by_its_name() -> None:
+    answer = public_answer(public_entries())
+    answer["chartEntryViewResponses"].append(
+        public_chart(public_entries(), alias="REGIONAL_US_WEEKLY", chart_date="2026-02-26")
+    )
+    with pytest.raises(UnnamedChart, match="choose one with --chart: regional-global-weekly, regional-us-weekly"):
+        brought(answer)
+    chosen = brought(answer, chart="regional-us-weekly").document
+    assert (chosen.chart, chosen.chart_date) == ("regional-us-weekly", date(2026, 2, 26))
+
+
+def test_the_beginning_of_a_public_chart_goes_in_only_as_a_part() -> None:
+    answer = public_answer(public_entries(10))
+    with pytest.raises(PartialChart, match="ends at place 10 of the 50 that the service gives: give --partial"):
+        brought(answer)
+    assert brought(answer, partial=True).document.partial
+    assert not brought(public_answer(public_entries()), partial=True).document.partial
+
+
+@pytest.mark.parametrize(
+    ("answer", "given", "error", "said"),
+    [
+        ({"chartEntryViewResponses": []}, {}, NotAChart, "public charts service without a chart of songs"),
+        ({"chartEntryViewResponses": None}, {}, InvalidDocument, "not as the public charts service answers"),
+        (
+            public_answer(public_entries()),
+            {"chart": "road-trip"},
+            UnnamedChart,
+            "with regional-global-weekly, not with road-trip: leave --chart out",
+        ),
+        (public_answer(public_entries()), {"chart": "Road Trip"}, InvalidChart, "cannot name a chart"),
+        (public_answer([]), {}, InvalidDocument, "holds no entries: an empty chart is never published"),
+        (public_answer([{}]), {}, InvalidDocument, "missing required field `chartEntryData`"),
+        (public_answer(public_entries(), chart_date=""), {}, UndatedChart, "tells no date: .*--chart-date"),
+        (public_answer(public_entries(), chart_date="soon"), {}, UndatedChart, "'soon', which is no date: .*--chart"),
+        (public_answer(public_entries(), chart_date="1999-12-30"), {}, UndatedChart, "lies outside 2008 to 2027"),
+    ],
+)
+def test_a_public_answer_that_cannot_be_used_is_refused_with_why(
+    answer: Any, given: dict[str, Any], error: type[PipelineError], said: str
+) -> None:
+    with pytest.raises(error, match=said) as caught:
+        brought(answer, **given)
+    assert type(caught.value) is error
+    assert "\n" not in str(caught.value)

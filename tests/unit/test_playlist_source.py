@@ -17,9 +17,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
+from lambdas.core.adapters.calls import ATTEMPTS
 from lambdas.core.adapters.credentials import Credentials
 from lambdas.core.adapters.playlist import PlaylistSource
-from lambdas.core.adapters.spotify import ATTEMPTS, SpotifyAddress, WebApi, consent_link
+from lambdas.core.adapters.spotify import SpotifyAddress, WebApi, consent_link
 from lambdas.core.documents import RawDocument, decode, encode
 from lambdas.core.errors import (
     AccessForbidden,

@@ -446,9 +446,10 @@ def test_a_document_that_holds_no_official_file_is_quarantined(
 
 
 def test_a_document_of_a_provider_without_a_reader_is_quarantined(bench: Bench) -> None:
-    raw = document(provider="public_charts")
-    (report,) = bench.load(raw)
-    assert "reads no documents of provider 'public_charts': deploy a newer one" in report.quarantined[raw.key]
+    key = document().key.replace("-playlist-", "-of_the_future-")
+    bench.raw.objects[key] = documents.encode(document())
+    (report,) = bench.load_keys([key])
+    assert "reads no documents of provider 'of_the_future': deploy a newer one" in report.quarantined[key]
 
 
 def test_a_document_under_another_providers_key_is_quarantined(bench: Bench) -> None:

@@ -15,8 +15,9 @@ from typing import Final
 
 import msgspec
 
+from lambdas.core.adapters.calls import Refused
 from lambdas.core.adapters.credentials import Credentials
-from lambdas.core.adapters.spotify import SPOTIFY, Refused, SpotifyAddress, WebApi
+from lambdas.core.adapters.spotify import SPOTIFY, SpotifyAddress, WebApi
 from lambdas.core.charts import is_plausible
 from lambdas.core.documents import FORMAT_VERSION, RawDocument, raw_answer, second
 from lambdas.core.errors import (
@@ -83,7 +84,7 @@ class PlaylistSource:
             sleep=self._sleep,
             jitter=self._jitter,
         )
-        what = f"{chart.chart} (playlist {chart.playlist_id})"
+        what = f"{chart.chart} (playlist {chart.playlist})"
         answers, entries = self._pages(api, chart, what)
         chart_date = _chart_date(chart, entries, now=now, what=what)
         return RawDocument(
@@ -94,7 +95,7 @@ class PlaylistSource:
             observed_at=second(now),
             received_at=second(now),
             provider="playlist",
-            origin=f"{self._address.api}playlists/{chart.playlist_id}",
+            origin=f"{self._address.api}playlists/{chart.playlist}",
             answers=answers,
         )
 
@@ -104,7 +105,7 @@ class PlaylistSource:
         total: int | None = None
         while total is None or len(entries) < total:
             try:
-                answer = api.playlist_page(chart.playlist_id, limit=PAGE_SIZE, offset=len(entries), what=what)
+                answer = api.playlist_page(chart.playlist, limit=PAGE_SIZE, offset=len(entries), what=what)
             except Refused as refusal:
                 raise self._wall(refusal, chart, what) from None
             page = self._read(answer, what)
@@ -143,7 +144,7 @@ class PlaylistSource:
             remedy = self._forbidden_remedy(refusal.message.lower())
             return AccessForbidden(f"{what}: Spotify forbids it: {refusal}: {remedy}")
         if refusal.status == 404:
-            if chart.playlist_id.startswith("37i9"):
+            if chart.playlist.startswith("37i9"):
                 why = (
                     "it is one of Spotify's own, closed since 2024-11-27 to apps that had no extended access then: "
                     f"poll another playlist, or {_IMPORT}"

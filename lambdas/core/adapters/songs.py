@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from lambdas.core.adapters.calls import Refused
 from lambdas.core.adapters.credentials import Credentials
-from lambdas.core.adapters.spotify import SPOTIFY, Refused, SpotifyAddress, WebApi
+from lambdas.core.adapters.spotify import SPOTIFY, SpotifyAddress, WebApi
 from lambdas.core.documents import raw_answer
 from lambdas.core.enrichment import Gone
 from lambdas.core.errors import AccessForbidden, SourceError, SourceUnavailable

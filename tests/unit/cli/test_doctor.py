@@ -19,9 +19,10 @@ from cli.doctor import MAX_CALLS, Examination
 from cli.spotify_checks import SpotifyChecks
 from cli.stage import PARTS, Part, Stage, load_config
 from lambdas.core.adapters import spotify as adapter
+from lambdas.core.adapters.calls import Refused
 from lambdas.core.adapters.credentials import Credentials, write_credentials
 from lambdas.core.adapters.s3 import S3Store
-from lambdas.core.adapters.spotify import Refused, SpotifyAddress, WebApi
+from lambdas.core.adapters.spotify import SpotifyAddress, WebApi
 from lambdas.core.documents import encode
 from lambdas.core.errors import RateLimited
 from lambdas.core.keys import state_key
@@ -412,6 +413,6 @@ def checks(store: MemoryStore) -> SpotifyChecks:
     return SpotifyChecks(
         api=WebApi(credentials, budget, stage="dev"),
         open_source=never,
-        memory=RateLimitMemory(store, "web_api"),
+        memory_of=lambda service: RateLimitMemory(store, service),
         budget=budget,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from cli.athena import Answer, ResultColumn
@@ -12,7 +13,9 @@ from lambdas.core.sources import PolledChart
 
 HELD = ("chart", "period", "providers", "first_date", "newest_date", "dates")
 GAPS = ("chart", "previous_date", "chart_date")
-POLLED = PolledChart(chart="a-daily", period="daily", provider="playlist", playlist_id="x" * 22, dated_by="added_at")
+POLLED = PolledChart(
+    chart="a-daily", period="daily", providers=("playlist",), playlist_id="x" * 22, dated_by="added_at"
+)
 
 
 def answer(names: tuple[str, ...], *rows: tuple[str, ...]) -> Answer:
@@ -56,3 +59,12 @@ def test_a_configured_chart_without_data_is_listed_beside_those_with_data() -> N
         ("a-daily", 0, ""),
         ("b-daily", 1, "none"),
     ]
+
+
+def test_a_configured_chart_shows_its_providers_in_order_until_the_data_say_which_served() -> None:
+    both = msgspec.structs.replace(POLLED, chart="regional-global-weekly", providers=("playlist", "public_charts"))
+    [configured] = overview(answer(HELD), answer(GAPS), [both])
+    assert configured.providers == "playlist, public_charts"
+    row = ("regional-global-weekly", "weekly", "public_charts", "2026-01-01", "2026-01-01", "1")
+    [held] = overview(answer(HELD, row), answer(GAPS), [both])
+    assert held.providers == "public_charts"

@@ -16,7 +16,7 @@ from lambdas.core.sources import PolledChart
 from lambdas.extract.poll import decode_event
 
 DAILY = PolledChart(
-    chart="regional-global-daily", period="daily", provider="playlist", playlist_id="x" * 22, dated_by="added_at"
+    chart="regional-global-daily", period="daily", providers=("playlist",), playlist_id="x" * 22, dated_by="added_at"
 )
 WEEKLY = msgspec.structs.replace(DAILY, chart="regional-global-weekly", period="weekly")
 
@@ -88,6 +88,26 @@ def test_once_spotify_limits_the_rate_no_further_chart_is_asked_for() -> None:
     assert first.result.outcome == "rate_limited"
     assert "not polled" in second.fault
     assert len(client.events) == 1
+
+
+def test_a_chart_with_another_provider_is_asked_for_all_the_same() -> None:
+    client = FakeLambda(result(outcome="rate_limited", raw_key=None), result())
+    both = msgspec.structs.replace(WEEKLY, providers=("playlist", "public_charts"))
+    first, second = polls(client, [DAILY, both])
+    assert first.result.outcome == "rate_limited"
+    assert second.result.outcome == "stored"
+
+
+def test_a_chart_whose_every_provider_is_limited_is_not_asked_for() -> None:
+    client = FakeLambda(result(outcome="rate_limited", raw_key=None))
+    both = msgspec.structs.replace(WEEKLY, providers=("public_charts", "playlist"))
+    _, second = polls(client, [both, DAILY])
+    assert "not polled" in second.fault
+
+
+def test_a_chart_that_repeats_is_a_result_that_names_what_is_held() -> None:
+    (poll,) = polls(FakeLambda(result(outcome="repeated", message="still the chart of 2026-03-05")), [WEEKLY])
+    assert (poll.fault, poll.result.raw_key) == (None, "k")
 
 
 def test_an_answer_of_another_version_is_said_to_be_one() -> None:

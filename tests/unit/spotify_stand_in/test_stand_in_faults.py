@@ -274,7 +274,7 @@ def test_faults_are_scripted_over_http(stand_in: SpotifyStandIn, client: spotipy
     with pytest.raises(spotipy.SpotifyException):
         client.playlist_items(DAILY)
     assert control(stand_in, "GET", "faults").json()[0] == {
-        "kind": "rate_limited", "path": "^/v1/", "times": 1, "retry_after": 30,
+        "kind": "rate_limited", "path": "^/(v1|public)/", "times": 1, "retry_after": 30,
     }  # fmt: skip
     assert control(stand_in, "DELETE", "faults").json() == []
     assert len(client.playlist_items(DAILY)["items"]) == 50
@@ -324,9 +324,11 @@ def test_a_fault_that_makes_no_sense_is_refused_and_nothing_is_scripted(
 
 def test_settings_change_one_by_one(stand_in: SpotifyStandIn) -> None:
     changed = control(stand_in, "PUT", "settings", {"era": "both", "today": "2020-02-29"}).json()
-    assert changed == {"era": "both", "today": "2020-02-29", "chart_size": 50, "non_owner": False}
+    assert changed == {"era": "both", "today": "2020-02-29", "chart_size": 50, "non_owner": False,
+                       "public_filled": False}  # fmt: skip
     changed = control(stand_in, "PUT", "settings", {"chart_size": 200, "non_owner": True, "today": None}).json()
-    assert changed == {"era": "both", "today": None, "chart_size": 200, "non_owner": True}
+    assert changed == {"era": "both", "today": None, "chart_size": 200, "non_owner": True,
+                       "public_filled": False}  # fmt: skip
     assert control(stand_in, "GET", "settings").json() == changed
 
 
@@ -341,7 +343,8 @@ def test_settings_change_one_by_one(stand_in: SpotifyStandIn) -> None:
         ({"chart_size": "50"}, "whole number"),
         ({"chart_size": True}, "whole number"),
         ({"non_owner": 1}, "true or false"),
-        ({"colour": "red"}, "unknown setting 'colour': use era, today, chart_size, non_owner"),
+        ({"public_filled": "yes"}, "true or false"),
+        ({"colour": "red"}, "unknown setting 'colour': use era, today, chart_size, non_owner, public_filled"),
         ([], "JSON object"),
     ],
 )
