@@ -80,6 +80,16 @@ class LimitState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return 0.0
         return max(0.0, (self.until - now).total_seconds())
 
+    def block_in_words(self, *, now: datetime) -> str | None:
+        """`not asked before <when> (<how long> from now): <which limit> (429)`; None if nothing holds calls back."""
+        left = self.seconds_left(now=now)
+        if self.until is None or not left:
+            return None
+        return (
+            f"not asked before {moment_in_words(self.until)} ({duration_in_words(left)} from now): "
+            f"{limit_in_words(quota_exceeded=self.quota_exceeded)} (429)"
+        )
+
     def calls_of_past_day(self, *, now: datetime) -> int:
         """Calls of the past 24 hours, the hour that they began in counted whole: rather too many than too few."""
         return sum(_recent(self.calls, now).values())
@@ -120,16 +130,13 @@ class RateLimitMemory:
         """Return if the service may be called; else raise StillRateLimited, a RateLimited that says until when."""
         state = self.state()
         if state.until is not None and state.until - now > _BELIEVED:
-            _log.warning(
-                "a rate limit that ends too far ahead is not believed", extra={"key": self._key, "until": state.until}
-            )
-        left = state.seconds_left(now=now)
-        if state.until is not None and left > 0:
+            fault = f"it says {state.until}, but no block is kept for over {LONGEST_BLOCK.days} days"
+            _log.warning("a rate limit is not believed", extra={"key": self._key, "fault": fault})
+        if block := state.block_in_words(now=now):
             raise StillRateLimited(
-                f"{SERVICE_NAMES[self._service]} is not asked before {moment_in_words(state.until)} "
-                f"({duration_in_words(left)} from now): {limit_in_words(quota_exceeded=state.quota_exceeded)} (429): "
-                "nothing is lost, a poll after that time tries again; call less often meanwhile",
-                retry_after=left,
+                f"{SERVICE_NAMES[self._service]} is {block}: nothing is lost, a run after that time goes on; call less "
+                "often meanwhile",
+                retry_after=state.seconds_left(now=now),
                 quota_exceeded=state.quota_exceeded,
             )
 
