@@ -182,7 +182,7 @@ class Enrichment:
                 return spent
             held, before = _held(self.cache, song_id)
             # Else another run that goes on at the same time was faster.
-            if True:
+            if before is None or before.observed_at <= self.now() - self.refresh_after:
                 try:
                     answer = source.song(song_id)
                 except SourceUnavailable as fault:

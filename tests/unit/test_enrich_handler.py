@@ -360,6 +360,7 @@ def test_a_dry_run_says_what_is_to_be_asked_and_what_the_newest_dates_cost_and_w
     stage.load(
         chart_file("Old", "A", day=date(2026, 3, 1)),
         chart_file("A", "B", "C", day=date(2026, 3, 5)),
+        chart_file("F", "G", day=date(2024, 12, 31), chart="regional-us-daily"),
         chart_file("D", "A", day=date(2025, 12, 31), chart="regional-us-daily"),
         # A year of which nothing is left: the newest date of the chart is in the year before.
         chart_file("E", day=date(2026, 1, 2), chart="regional-us-daily"),
@@ -371,7 +372,7 @@ def test_a_dry_run_says_what_is_to_be_asked_and_what_the_newest_dates_cost_and_w
 
     result = stage.run(dry_run=True)
 
-    assert (result.outcome, result.calls, result.songs_waiting) == ("planned", 0, 5)
+    assert (result.outcome, result.calls, result.songs_waiting) == ("planned", 0, 7)
     assert (result.newest, result.newest_waiting) == (4, 3)
     assert stage.raw.objects == before
     assert (stage.asked, stage.opened) == ([], 0)

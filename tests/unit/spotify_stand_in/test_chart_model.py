@@ -178,11 +178,12 @@ def test_winter_songs_return_each_december_and_are_gone_in_spring() -> None:
 
 
 def test_one_recording_charts_under_two_ids(year: list[tuple[date, tuple[Entry, ...]]]) -> None:
-    by_isrc: dict[str, set[Song]] = defaultdict(set)
+    # By id, not by object: another test that asked for a chart of this year may have left objects of its own.
+    by_isrc: dict[str, dict[str, Song]] = defaultdict(dict)
     for _, entries in year:
         for entry in entries:
-            by_isrc[entry.song.isrc].add(entry.song)
-    twins = [songs for songs in by_isrc.values() if len(songs) > 1]
+            by_isrc[entry.song.isrc][entry.song.id] = entry.song
+    twins = [songs.values() for songs in by_isrc.values() if len(songs) > 1]
     assert len(twins) >= 3
     for songs in twins:
         assert len({song.name for song in songs}) == 1
