@@ -23,8 +23,13 @@ REQUIRED_OUTPUTS: Final[Mapping[Part, frozenset[str]]] = {
     "compute": frozenset(
         {
             "ExtractFunctionName",
-            "TransformFunctionName",
             "ExtractDeadLettersUrl",
+            "ImportChartFunctionName",
+            "ImportChartQueueUrl",
+            "ImportChartDeadLettersUrl",
+            "EnrichFunctionName",
+            "EnrichDeadLettersUrl",
+            "TransformFunctionName",
             "TransformQueueUrl",
             "TransformDeadLettersUrl",
         }

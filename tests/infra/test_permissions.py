@@ -41,10 +41,10 @@ def test_every_role_is_for_one_function_or_service_and_no_other_resource_of_ours
 ) -> None:
     for config, template in synthesis.of("compute"):
         roles = {text_of(fn["Properties"]["Role"]) for fn in resources(template, "AWS::Lambda::Function").values()}
-        assert len(roles) == 3
-        assert len(resources(template, "AWS::IAM::Role")) == (4 if config.charts else 3)
+        assert len(roles) == 4
+        assert len(resources(template, "AWS::IAM::Role")) == (5 if config.charts else 4)
         # Nothing hidden: CDK adds helper functions of its own for several conveniences, which we do without.
-        assert len(resources(template, "AWS::Lambda::Function")) == 3
+        assert len(resources(template, "AWS::Lambda::Function")) == 4
     for template in synthesis.templates.values():
         assert not [held["Type"] for held in template["Resources"].values() if held["Type"].startswith("Custom::")]
 

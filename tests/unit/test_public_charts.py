@@ -163,11 +163,6 @@ def test_a_document_of_another_number_of_answers_than_one_is_refused(number: int
         read_document(encode(raw), key=raw.key)
 
 
-def test_a_withdrawal_has_no_answer_and_no_rows() -> None:
-    raw = document(provider="public_charts", chart=CHART, withdrawal=True)
-    assert read_document(encode(raw), key=raw.key)[1] == Reading()
-
-
 def test_each_chart_tells_its_own_date() -> None:
     raw = document([public_answer([], chart_date="2026-03-05")], provider="public_charts", chart=CHART)
     held = decode(encode(raw), key=raw.key, model=PublicChartsDocument)

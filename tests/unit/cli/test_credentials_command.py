@@ -32,6 +32,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     with mock_aws():
         stage = Stage(load_config("dev"))
         stage.__dict__["ssm"] = boto3.client("ssm")
+        stage._found_stacks["storage"] = None  # nothing is deployed that could remember a rate limit
         monkeypatch.setattr(credentials, "open_stage", lambda _: stage)
         yield stage
 
@@ -154,7 +155,7 @@ def test_whoever_may_not_decrypt_sees_that_there_are_credentials_and_no_more(sta
 
 
 def test_without_credentials_nothing_is_said_of_a_user(stage: Stage) -> None:
-    assert lines(stage) == {"Spotify credentials": "not set, and not needed: no chart is polled"}
+    assert lines(stage) == {"Spotify credentials": "not set, and not needed: no chart is polled from a playlist"}
 
 
 @pytest.mark.parametrize(
