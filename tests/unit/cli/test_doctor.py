@@ -144,11 +144,11 @@ def test_the_command_prints_each_line_and_its_exit_code_tells_whether_one_failed
     assert doctor.doctor_command(Namespace(stage="dev", offline=False)) == 1
 
     assert len(healthy) == 17
-    assert healthy[-1] == "2 warnings of 14 checks"
+    assert healthy[-1] == "2 warnings of 16 checks"
     ill = capsys.readouterr().out.splitlines()
     [failed] = [line for line in ill if line.startswith("FAILED")]
     assert failed.startswith(f"FAILED   chart {DAILY}: AccessForbidden: Spotify forbids it: 403")
-    assert ill[-1] == "1 FAILED and 2 warnings of 14 checks"
+    assert ill[-1] == "1 FAILED and 2 warnings of 16 checks"
 
 
 # Nothing there
