@@ -26,6 +26,7 @@ from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey, PipelineError
 from lambdas.core.events import decode_event
+from lambdas.core.gates import STRAY
 from lambdas.core.keys import RawKey, parse_raw_key
 from lambdas.core.metrics import CHART_ENTRIES, DOCUMENTS_LOADED, NEW_SONGS, QUARANTINED_DOCUMENTS, Metric, MetricSink
 from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
@@ -132,7 +133,7 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
         try:
             by_key.setdefault(parse_raw_key(key), []).append(identifier)
         except InvalidKey as error:
-            if _quarantine(warehouse, key, str(error)):
+            if _quarantine(warehouse, key, STRAY.say(error)):
                 processed.quarantined += 1
             else:
                 processed.failed.append(identifier)
