@@ -17,6 +17,7 @@ from cli.waiting import Arrival, Waiting
 from lambdas.core.charts import parse_chart
 from lambdas.core.errors import ConfigurationError, InvalidDocument, PipelineError
 from lambdas.core.events import encode_event
+from lambdas.core.gates import SIZE_DIFFERS, WEEKDAY_DIFFERS
 from lambdas.core.imports import MAX_FILE_BYTES, Import, read_import
 from lambdas.core.keys import parse_raw_key
 
@@ -206,6 +207,8 @@ def summary(outcome: FileOutcome, choices: Choices, *, name: str, width: int) ->
         what += f", {reading.gaps:,} {'empty' if document.provider == 'playlist' else 'missing'}"
     if reading.damaged_texts:
         what += f", {count(reading.damaged_texts, 'damaged text')} left out"
+    for gate in (SIZE_DIFFERS, WEEKDAY_DIFFERS):
+        what += "".join(f", {words}" for words in reading.warned.get(gate, ()))
     new = "would be imported" if choices.dry_run else "new"
     return f"{name:<{width}}  {what}  {new if outcome.is_new else 'already held'}"
 

@@ -20,6 +20,11 @@ Dating: TypeAlias = Literal["added_at", "observation"]
 # Slugs become parts of S3 keys, file names and metric dimensions: they hold nothing that any of these would escape.
 _CHART = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_CHART_LENGTH = 64
+# Spotify's charts of songs, as charts.spotify.com names them: a region is `global` or a country's two letters.
+_SPOTIFYS_OWN = re.compile(r"regional-[a-z]{2,6}-(?:daily|weekly)")
+# How far they reach: the files to download have 200 rows, playlists and the charts' front page show the first 50.
+_USUAL_DEPTHS = {"charts_csv": 200, "playlist": 50, "public_charts": 50}
+_THURSDAY = 3
 _PLAYLIST_ID = re.compile(r"[0-9A-Za-z]{22}")
 _PLAYLIST_REFERENCE = re.compile(
     r"(?:spotify:playlist:|https?://[^/\s]+/(?:v1/playlists|playlist)/)([0-9A-Za-z]{22})\b"
@@ -100,6 +105,17 @@ def playlist_id_in(text: str) -> str | None:
 def period_of(chart: str) -> Period:
     """The period that a chart's name tells: weekly if it ends in `-weekly`, as Spotify's aliases do, else daily."""
     return "weekly" if chart.endswith("-weekly") else "daily"
+
+
+def usual_depth(chart: str, provider: str) -> int | None:
+    """The last place of one of Spotify's own charts as a provider has it; None where nobody knows: others' charts."""
+    return _USUAL_DEPTHS.get(provider) if _SPOTIFYS_OWN.fullmatch(chart) else None
+
+
+def is_usual_weekday(chart: str, chart_date: date) -> bool:
+    """Whether a chart may end on that day: Spotify's own weekly charts count from Friday to Thursday."""
+    is_weekly = _SPOTIFYS_OWN.fullmatch(chart) and period_of(chart) == "weekly"
+    return not is_weekly or chart_date.weekday() == _THURSDAY
 
 
 def last_year(today: date) -> int:

@@ -12,7 +12,6 @@ import csv
 import re
 from collections.abc import Collection, Sequence
 from io import StringIO
-from itertools import islice
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -20,7 +19,21 @@ import msgspec
 from lambdas.core.charts import Period
 from lambdas.core.documents import DocumentHeader
 from lambdas.core.errors import InvalidDocument, NotAChart
-from lambdas.core.reading import Reading, checked_id
+from lambdas.core.expectations import compare
+from lambdas.core.gates import (
+    EMPTY,
+    FIGURE_IMPOSSIBLE,
+    GAP,
+    ID_MALFORMED,
+    NO_STREAMS,
+    NOT_A_CHART,
+    POSITION_IMPOSSIBLE,
+    POSITION_TWICE,
+    ROW_BROKEN,
+    SONG_TWICE,
+    TEXT_DAMAGED,
+)
+from lambdas.core.reading import LARGEST_INT, Reading, checked_id, first_few
 from lambdas.core.rows import days, milliseconds
 
 Encoding: TypeAlias = Literal["utf-8", "cp1252", "latin-1"]
@@ -52,8 +65,7 @@ _SONG = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/track/)([^/?#
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 # What a code page has no character for is written as a question mark: not at the end of a word, where people put them.
 _SUBSTITUTED = re.compile(r"\?[\w?]|(?:^|\s)\?")
-_LARGEST_INT, _LARGEST_BIGINT = 2**31 - 1, 2**63 - 1
-_MISSING_NAMED = 5
+_LARGEST_BIGINT = 2**63 - 1
 _SHOWN = 60
 
 
@@ -82,7 +94,7 @@ class ChartsCsvDocument(DocumentHeader, frozen=True, kw_only=True, forbid_unknow
     def table(self) -> CsvTable:
         """The file. Raises InvalidDocument if there is none, or another one."""
         if len(self.answers) != 1:
-            raise InvalidDocument(f"holds {len(self.answers)} files, not one")
+            raise InvalidDocument(f"holds {len(self.answers)} files, not one", gate=NOT_A_CHART)
         return self.answers[0]
 
 
@@ -148,7 +160,7 @@ def read_charts_csv(document: DocumentHeader, table: CsvTable) -> Reading:
             )
         )
         if song_id in reading.songs:
-            reading.warnings.append(f"song {song_id} is listed again at position {position}")
+            reading.warn(SONG_TWICE, f"{song_id} again at position {position}")
             continue
         name = _text(told["name"], table.encoding, reading)
         credit = _text(told["artist_names"], table.encoding, reading)
@@ -168,6 +180,7 @@ def read_charts_csv(document: DocumentHeader, table: CsvTable) -> Reading:
     reading.depth = max(by_position)
     reading.gaps = reading.depth - len(by_position)
     _warn(reading, table, by_position.keys(), without_streams)
+    compare(document, reading)
     return reading
 
 
@@ -194,33 +207,37 @@ def _by_position(table: CsvTable, places: dict[str, int]) -> dict[int, tuple[str
     by_position: dict[int, tuple[str, ...]] = {}
     for number, row in enumerate(table.rows, 1):
         if len(row) != len(table.header):
-            raise InvalidDocument(f"row {number} has {len(row)} fields, but the header names {len(table.header)}")
+            raise InvalidDocument(
+                f"row {number} has {len(row)} fields, but the header names {len(table.header)}", gate=ROW_BROKEN
+            )
         text = row[places["position"]].strip()
         position = int(text) if _WHOLE_NUMBER.fullmatch(text) else 0
-        if not 0 < position <= _LARGEST_INT:
-            raise InvalidDocument(f"row {number}: {text[:_SHOWN]!r} is no position")
+        if not 0 < position <= LARGEST_INT:
+            raise InvalidDocument(f"row {number}: {text[:_SHOWN]!r} is no position", gate=POSITION_IMPOSSIBLE)
         if position in by_position:
-            raise InvalidDocument(f"position {position} is given twice")
+            raise InvalidDocument(f"position {position} is given twice", gate=POSITION_TWICE)
         by_position[position] = row
     if not by_position:
-        raise InvalidDocument("holds a header without rows: an empty chart is never imported")
+        raise InvalidDocument("holds a header without rows: an empty chart is never imported", gate=EMPTY)
     return by_position
 
 
 def _song_id(link: str, position: int) -> str:
     found = _SONG.fullmatch(link.strip())
     if not found:
-        raise InvalidDocument(f"position {position}: {link[:_SHOWN]!r} is no link to a song")
+        raise InvalidDocument(f"position {position}: {link[:_SHOWN]!r} is no link to a song", gate=ID_MALFORMED)
     return checked_id(found[1], "song", position)
 
 
-def _figure(told: dict[str, str], column: str, position: int, *, largest: int = _LARGEST_INT) -> int | None:
+def _figure(told: dict[str, str], column: str, position: int, *, largest: int = LARGEST_INT) -> int | None:
     """A figure of Spotify's, which begins at 1; None where it is not told or, as -1 or 0, not filled."""
     text = told.get(column, "").strip()
     if not text:
         return None
     if not _WHOLE_NUMBER.fullmatch(text) or (value := int(text)) > largest:
-        raise InvalidDocument(f"position {position}: {column}: {text[:_SHOWN]!r} is no whole number, or too large")
+        raise InvalidDocument(
+            f"position {position}: {column}: {text[:_SHOWN]!r} is no whole number, or too large", gate=FIGURE_IMPOSSIBLE
+        )
     return value if value > 0 else None
 
 
@@ -235,13 +252,12 @@ def _text(text: str, encoding: Encoding, reading: Reading) -> str | None:
 def _warn(reading: Reading, table: CsvTable, held: Collection[int], without_streams: int) -> None:
     if reading.gaps:
         missing = (position for position in range(1, reading.depth) if position not in held)
-        named = ", ".join(map(str, islice(missing, _MISSING_NAMED)))
-        reading.warnings.append(f"no row for position {named}{' ...' if reading.gaps > _MISSING_NAMED else ''}")
+        reading.warn(GAP, f"no row for position {first_few(missing)}")
     if without_streams:
-        reading.warnings.append(f"streams of {without_streams} positions are not above 0")
+        reading.warn(NO_STREAMS, f"{without_streams} positions tell none above 0")
     if reading.damaged_texts:
         how = "has replacement characters" if table.encoding == "utf-8" else f"is not UTF-8 (read as {table.encoding})"
-        reading.warnings.append(f"the file {how}: {reading.damaged_texts} texts are damaged and left out")
+        reading.warn(TEXT_DAMAGED, f"the file {how}: {reading.damaged_texts} texts are left out")
 
 
 def _shown(cells: Sequence[str]) -> str:

@@ -18,9 +18,11 @@ import msgspec
 
 from lambdas.core.charts import Period
 from lambdas.core.errors import InvalidDocument
+from lambdas.core.gates import CONTRADICTORY, DATE_IMPOSSIBLE, NEWER_FORMAT
 from lambdas.core.keys import RawKey, parse_raw_key
 
 FORMAT_VERSION = 1
+"""The format that documents are written in. Documents of every earlier one are read for ever."""
 MAX_STORED_BYTES = 16 * 1024 * 1024
 """An object over this size is not read: a chart of 200 songs is about one megabyte of JSON."""
 UNREADABLE_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -187,13 +189,18 @@ def decode(stored: bytes, *, key: str, model: type[D]) -> D:
     parts = parse_raw_key(key)
     document = decode_stored(stored, key=key, model=model)
     if document.observed_at.tzinfo is None or document.received_at.tzinfo is None:
-        raise InvalidDocument(f"{key}: observed_at and received_at need a time zone")
+        raise InvalidDocument(f"{key}: observed_at and received_at need a time zone", gate=DATE_IMPOSSIBLE)
     if document.withdrawal and not document.by_operator:
-        raise InvalidDocument(f"{key}: a withdrawal of provider {document.provider}: only the operator withdraws a day")
-    told = (document.chart, document.chart_date, document.provider)
-    if told != (parts.chart, parts.chart_date, parts.provider):
         raise InvalidDocument(
-            f"{key}: holds {document.chart} of {document.chart_date} ({document.provider}), which its key does not name"
+            f"{key}: a withdrawal of provider {document.provider}: only the operator withdraws a day",
+            gate=CONTRADICTORY,
+        )
+    told = (document.chart, document.chart_date, document.provider, second(document.observed_at))
+    if told != (parts.chart, parts.chart_date, parts.provider, parts.observed_at):
+        raise InvalidDocument(
+            f"{key}: holds {document.chart} of {document.chart_date} ({document.provider}, observed at "
+            f"{document.observed_at}), which its key does not name",
+            gate=CONTRADICTORY,
         )
     return document
 
@@ -204,15 +211,38 @@ def decode_stored(stored: bytes, *, key: str, model: type[V]) -> V:
     Raises InvalidDocument naming the key and the reason: too large, cut off, not gzip, not JSON, a field of the wrong
     type, or a format version from the future.
     """
+    text = unpack(stored, name=key)
     try:
-        document: V = _decoder(model).decode(unpack(stored, name=key))
+        document: V = _decoder(model).decode(text)
     except UNREADABLE_JSON as error:
+        _check_version(_version_of(text), key)
         raise InvalidDocument(f"{key}: {error}") from error
-    if document.format_version != FORMAT_VERSION:
-        raise InvalidDocument(
-            f"{key}: format version {document.format_version}, but this code reads {FORMAT_VERSION}: deploy a newer one"
-        )
+    _check_version(document.format_version, key)
     return document
+
+
+class _Versioned(msgspec.Struct):
+    format_version: int = FORMAT_VERSION
+
+
+def _version_of(text: bytes) -> int:
+    """The format version of a document that cannot be read otherwise; today's if it tells none."""
+    try:
+        version: int = _decoder(_Versioned).decode(text).format_version
+    except UNREADABLE_JSON:
+        return FORMAT_VERSION
+    return version
+
+
+def _check_version(version: int, key: str) -> None:
+    """Newer code may have written fields that this code would lose: it is refused, not guessed at."""
+    if version > FORMAT_VERSION:
+        raise InvalidDocument(
+            f"{key}: format version {version}, but this code reads up to {FORMAT_VERSION}: deploy a newer one",
+            gate=NEWER_FORMAT,
+        )
+    if version < 1:
+        raise InvalidDocument(f"{key}: there is no format version {version}")
 
 
 def unpack(stored: bytes, *, name: str) -> bytes:

@@ -6,6 +6,8 @@ handler, the command) catch `PipelineError` once and show its text; anything els
 
 from __future__ import annotations
 
+from lambdas.core.gates import DATE_IMPOSSIBLE, INCOMPLETE, NOT_A_CHART, UNREADABLE, Gate
+
 
 class PipelineError(Exception):
     """Base of all expected errors: `str(error)` is one line that says what, where and what to do."""
@@ -24,11 +26,28 @@ class InvalidKey(PipelineError):
 
 
 class InvalidDocument(PipelineError):
-    """A raw document or an input file cannot be used, and never will be: it is refused or quarantined."""
+    """A raw document or an input file cannot be used, and never will be: it is refused or quarantined.
+
+    `gate` is the quality gate that it did not pass.
+    """
+
+    gate: Gate = UNREADABLE
+
+    def __init__(self, message: str, *, gate: Gate | None = None) -> None:
+        super().__init__(message)
+        if gate is not None:
+            self.gate = gate
+
+    @property
+    def reason(self) -> str:
+        """What goes on record: the gate's name and the message."""
+        return self.gate.say(self)
 
 
 class NotAChart(InvalidDocument):
     """The input is readable but holds no chart: a single track, a search result, a table of something else."""
+
+    gate = NOT_A_CHART
 
 
 class UnnamedChart(InvalidDocument):
@@ -38,9 +57,13 @@ class UnnamedChart(InvalidDocument):
 class UndatedChart(InvalidDocument):
     """Nothing in the input says which chart date it belongs to."""
 
+    gate = DATE_IMPOSSIBLE
+
 
 class PartialChart(InvalidDocument):
     """The input is one page of a longer chart, or its pages do not add up."""
+
+    gate = INCOMPLETE
 
 
 class SchemaMismatch(InvalidDocument):

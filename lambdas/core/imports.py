@@ -39,6 +39,7 @@ from lambdas.core.documents import (
     unpack,
 )
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
+from lambdas.core.gates import EMPTY
 from lambdas.core.playlist import read_playlist
 from lambdas.core.public_charts import PublicChart, is_public_answer, parse_public_answer, read_public_charts
 from lambdas.core.reading import Reading
@@ -125,19 +126,22 @@ def read_import(
     read = read_answer(answer)
     page = read.page
     if not page.items:
-        raise InvalidDocument("holds no entries: an empty chart is never imported")
+        raise InvalidDocument("holds no entries: an empty chart is never imported", gate=EMPTY)
     known = spotify_chart_of(read.playlist_id) if read.playlist_id else None
     if official and not official.first:
         official = None  # people call all kinds of playlists so; only the whole name of a download is Spotify's
     chart = _chart(chart, official, known, read.playlist_id)
     chart_date = _plausible(chart_date or _date(official, known, page.items), moment)
     added = [entry.added_at for entry in page.items if entry.added_at is not None]
+    observed_at = second(max(added)) if added else end_of(chart_date)
+    if observed_at.year > last_year(moment.date()):
+        raise UndatedChart(f"an entry was added on {observed_at.date()}, which is yet to come: mend its added_at")
     document = RawDocument(
         format_version=FORMAT_VERSION,
         chart=chart,
         period=period_of(chart),
         chart_date=chart_date,
-        observed_at=second(max(added)) if added else end_of(chart_date),
+        observed_at=observed_at,
         received_at=moment,
         provider="playlist",
         partial=_is_partial(page, allowed=partial),

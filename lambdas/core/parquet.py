@@ -24,6 +24,8 @@ VERSION_KEY = "schema_version"
 # once for each column, is two thirds of the write's CPU, to save some 20 KB (benchmarks/RESULTS.md).
 _SMALL_ROWS = 1000
 _MAGIC = b"PAR1"
+_RESTORE = "restore the object's previous version in S3"
+_REMEDY = f"deploy the version that wrote it, or {_RESTORE}"
 _ALL_ROWS = 1 << 20  # rows of a batch when reading: more than any object holds
 
 # What a column is built from in Python, and what it is in Arrow: arro3 makes dates and timestamps only by a cast.
@@ -118,13 +120,19 @@ def encode(batch: RecordBatch) -> bytes:
 def decode(table: Table, body: bytes, *, name: str) -> RecordBatch:
     """The rows of the object `name`, with the columns of today: a column that the object lacks is null.
 
-    Raises SchemaMismatch if it is no Parquet file, if a column has another type, or if it has a column that this code
-    does not know (a newer version wrote it, and writing it back would lose that column).
+    Raises SchemaMismatch if it is no Parquet file, if a newer schema version wrote it, if it has a column that this
+    code does not know (writing it back would lose that column), or if a column has another type: none is converted, int
+    to bigint neither.
     """
     whole = _read(body, name)
+    written_by = _schema_version(whole.schema, name)
+    if written_by > SCHEMA_VERSION:
+        raise SchemaMismatch(
+            f"{name}: written by schema version {written_by}, but this code knows up to {SCHEMA_VERSION}: {_REMEDY}"
+        )
     present = set(whole.column_names)
     if unknown := present - set(table.column_names):
-        raise SchemaMismatch(f"{name}: has columns this version does not know: {', '.join(sorted(unknown))}")
+        raise SchemaMismatch(f"{name}: has columns this version does not know: {', '.join(sorted(unknown))}: {_REMEDY}")
     arrays = []
     for column in table.columns:
         if column.name not in present:
@@ -133,7 +141,9 @@ def decode(table: Table, body: bytes, *, name: str) -> RecordBatch:
             continue
         array = whole.column(column.name)
         if array.type != _ARROW[column.type]:
-            raise SchemaMismatch(f"{name}: column {column.name} is {str(array.type).strip()}, not {column.type.value}")
+            raise SchemaMismatch(
+                f"{name}: column {column.name} is {str(array.type).strip()}, not {column.type.value}: {_REMEDY}"
+            )
         arrays.append(array)
     return RecordBatch.from_arrays(arrays, schema=arrow_schema(table))
 
@@ -150,14 +160,22 @@ def take(table: Table, batches: Sequence[RecordBatch], order: Sequence[int]) -> 
 
 def _read(body: bytes, name: str) -> RecordBatch:
     if not (body.startswith(_MAGIC) and body.endswith(_MAGIC)):
-        raise SchemaMismatch(f"{name}: not a Parquet file")
+        raise SchemaMismatch(f"{name}: not a Parquet file: {_RESTORE}")
     try:
         return _one_batch(read_parquet(io.BytesIO(body), batch_size=_ALL_ROWS).read_all())
     except BaseException as error:
         # arro3 panics on some damaged files; its PanicException is no Exception, and cannot be imported to be named.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise SchemaMismatch(f"{name}: a damaged Parquet file: {error}") from error
+            raise SchemaMismatch(f"{name}: a damaged Parquet file: {error}: {_RESTORE}") from error
         raise
+
+
+def _schema_version(schema: Schema, name: str) -> int:
+    """Which version of the tables wrote a file; 1 for a file that does not say, as other software writes it."""
+    told: bytes = schema.metadata.get(VERSION_KEY.encode(), b"1")
+    if not told.isdigit():
+        raise SchemaMismatch(f"{name}: its {VERSION_KEY} is {told!r}, which is none: {_REMEDY}")
+    return int(told)
 
 
 def _one_batch(stored: ArrowTable) -> RecordBatch:

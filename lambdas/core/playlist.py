@@ -11,11 +11,15 @@ from functools import lru_cache
 
 from lambdas.core.documents import DocumentHeader
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
-from lambdas.core.reading import Reading, at, checked_id
+from lambdas.core.expectations import compare
+from lambdas.core.gates import EMPTY, GAP, NO_ID, NO_RELEASE_DATE, POSITION_IMPOSSIBLE, POSITION_TWICE, SONG_TWICE
+from lambdas.core.reading import LARGEST_INT, Reading, checked_id, first_few
 from lambdas.core.rows import Row, days, milliseconds
+from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.web_api import Album, Entry, Page, PlaylistAnswer, Song, link, page_in
 
 _DETAIL = "api"
+_POSITION = CHART_ENTRIES.index("position")
 _NO_FIGURES = (None,) * 4
 """A playlist tells no official previous position, peak, periods on chart, nor label."""
 # By the length of a release date: what pads it to a whole date, and how precise it is.
@@ -60,7 +64,7 @@ def read_playlist(document: DocumentHeader, pages: Iterable[Page]) -> Reading:
             continue
         if song.id is None:
             reading.skipped_null += 1
-            reading.warnings.append(f"position {position} holds a song without an id")
+            reading.warn(NO_ID, f"the song at position {position}")
             continue
         song_id = checked_id(song.id, "song", position)
         added_at = None if entry.added_at is None else milliseconds(entry.added_at)
@@ -80,7 +84,7 @@ def read_playlist(document: DocumentHeader, pages: Iterable[Page]) -> Reading:
             )
         )
         if song_id in reading.songs:
-            reading.warnings.append(f"song {song_id} is listed again at position {position}")
+            reading.warn(SONG_TWICE, f"{song_id} again at position {position}")
         else:
             read_song(song, song_id, position, observed, reading)
     reading.depth = max(position for position, _ in positions)
@@ -88,8 +92,13 @@ def read_playlist(document: DocumentHeader, pages: Iterable[Page]) -> Reading:
     if not reading.entries:
         raise InvalidDocument(
             f"none of its {len(positions)} places holds a song: {reading.skipped_null} empty, "
-            f"{reading.skipped_local} local files, {reading.skipped_episode} episodes"
+            f"{reading.skipped_local} local files, {reading.skipped_episode} episodes",
+            gate=EMPTY,
         )
+    if reading.gaps:
+        held = {row[_POSITION] for row in reading.entries}
+        reading.warn(GAP, f"no song at position {first_few(place for place, _ in positions if place not in held)}")
+    compare(document, reading)
     return reading
 
 
@@ -100,11 +109,13 @@ def _positions(pages: Iterable[Page], *, partial: bool) -> list[tuple[int, Entry
     for page in pages:
         length = max(length, page.length)
         for position, entry in enumerate(page.items, page.offset + 1):
-            if position < 1 or position in placed:
-                raise InvalidDocument(f"position {position} is given twice, or is below 1")
+            if not 0 < position <= LARGEST_INT:
+                raise InvalidDocument(f"{position} is no position", gate=POSITION_IMPOSSIBLE)
+            if position in placed:
+                raise InvalidDocument(f"position {position} is given twice", gate=POSITION_TWICE)
             placed[position] = entry
     if not placed:
-        raise InvalidDocument("holds no entries at all")
+        raise InvalidDocument("holds no entries at all", gate=EMPTY)
     if not partial and len(placed) != length:
         first, last = min(placed), max(placed)
         raise PartialChart(f"holds positions {first} to {last}, {len(placed)} of a playlist of {length}")
@@ -124,7 +135,7 @@ def read_song(song: Song, song_id: str, position: int | None, observed: int, rea
         album_id = album.id
         if album_id not in albums:
             checked_id(album_id, "album", position)
-            albums[album_id] = (_album_row(album, album_id, observed, reading.warnings),)
+            albums[album_id] = (_album_row(album, album_id, observed, reading),)
     isrc = song.external_ids.isrc if song.external_ids else None
     names = [artist.name for artist in song.artists if artist.name]
     reading.songs[song_id] = (
@@ -148,7 +159,8 @@ def read_song(song: Song, song_id: str, position: int | None, observed: int, rea
     credit: list[Row] = []
     for artist_position, artist in enumerate(song.artists, 1):
         if artist.id is None:
-            reading.warnings.append(f"{at(position)}artist {artist.name!r} has no id")
+            where = "" if position is None else f" of the song at position {position}"
+            reading.warn(NO_ID, f"artist {artist.name!r}{where}")
             continue
         artist_id = artist.id
         credit.append((song_id, artist_position, artist_id, _DETAIL, observed))
@@ -159,10 +171,10 @@ def read_song(song: Song, song_id: str, position: int | None, observed: int, rea
         reading.song_artists[song_id] = tuple(credit)
 
 
-def _album_row(album: Album, album_id: str, observed: int, warnings: list[str]) -> Row:
+def _album_row(album: Album, album_id: str, observed: int, reading: Reading) -> Row:
     released, precision = release_date(album.release_date)
     if released is None and album.release_date:
-        warnings.append(f"album {album_id}: release date {album.release_date!r} is no date")
+        reading.warn(NO_RELEASE_DATE, f"{album.release_date!r} of album {album_id}")
     image = max(album.images or (), key=lambda image: image.height or 0, default=None)
     return (
         album_id,

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from lambdas.core.charts_csv import ChartsCsvDocument, read_charts_csv
 from lambdas.core.documents import D, DocumentHeader, OperatorDocument, decode
 from lambdas.core.errors import InvalidDocument
+from lambdas.core.gates import NEWER_FORMAT
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.playlist import PlaylistDocument, read_playlist
 from lambdas.core.public_charts import PublicChartsDocument, read_public_charts
@@ -24,7 +25,9 @@ def read_document(stored: bytes, *, key: str) -> ReadDocument:
     provider = parse_raw_key(key).provider
     reader = _READERS.get(provider)
     if reader is None:
-        raise InvalidDocument(f"{key}: this code reads no documents of provider {provider!r}: deploy a newer one")
+        raise InvalidDocument(
+            f"{key}: this code reads no documents of provider {provider!r}: deploy a newer one", gate=NEWER_FORMAT
+        )
     return reader(stored, key)
 
 
@@ -41,7 +44,7 @@ _READERS: Mapping[str, Callable[[bytes, str], ReadDocument]] = {
     # The operator's word has no rows: its reason is what there is to say.
     "operator": _reader(
         OperatorDocument,
-        lambda document: Reading(warnings=[word.reason for word in document.answers if word.reason]),
+        lambda document: Reading(remarks=[word.reason for word in document.answers if word.reason]),
     ),
     "charts_csv": _reader(ChartsCsvDocument, lambda document: read_charts_csv(document, document.table)),
     "public_charts": _reader(PublicChartsDocument, lambda document: read_public_charts(document, document.charts)),

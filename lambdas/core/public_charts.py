@@ -8,9 +8,8 @@ of 2024, as -1, 0, an empty text or an empty list, and was filled in answers of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -18,19 +17,33 @@ import msgspec
 from lambdas.core.charts import parse_chart
 from lambdas.core.documents import UNREADABLE_JSON, DocumentHeader
 from lambdas.core.errors import InvalidChart, InvalidDocument, PartialChart
-from lambdas.core.reading import Reading, checked_id
+from lambdas.core.expectations import compare
+from lambdas.core.gates import (
+    EMPTY,
+    FIGURE_IMPOSSIBLE,
+    GAP,
+    ID_MALFORMED,
+    NO_ID,
+    NO_STREAMS,
+    NOT_A_CHART,
+    POSITION_IMPOSSIBLE,
+    POSITION_TWICE,
+    SONG_TWICE,
+)
+from lambdas.core.reading import LARGEST_INT, Reading, checked_id, first_few
 from lambdas.core.rows import Row, days, milliseconds
+from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.web_api import Int32
 
 PLACES: Final = 50
 """Places of each chart in an answer. One that ends before is a part of the chart."""
 
 _DETAIL = "public"
+_POSITION = CHART_ENTRIES.index("position")
 _SONGS = "TRACK"
 _STREAMS = "STREAMS"
 _SONG, _ARTIST = "spotify:track:", "spotify:artist:"
 _LARGEST_BIGINT = 2**63 - 1
-_MISSING_NAMED = 5
 _SHOWN = 60
 
 
@@ -186,7 +199,9 @@ def read_public_charts(document: DocumentHeader, charts: dict[str, PublicChart])
     """
     chart = charts.get(document.chart)
     if chart is None:
-        raise InvalidDocument(f"holds no chart {document.chart}: it holds {', '.join(charts) or 'no chart of songs'}")
+        raise InvalidDocument(
+            f"holds no chart {document.chart}: it holds {', '.join(charts) or 'no chart of songs'}", gate=NOT_A_CHART
+        )
     by_position = _by_position(_entries(chart))
     reading = Reading(depth=max(by_position))
     if not document.partial and reading.depth < PLACES:
@@ -221,15 +236,19 @@ def read_public_charts(document: DocumentHeader, charts: dict[str, PublicChart])
             )
         )
         if song_id in reading.songs:
-            reading.warnings.append(f"song {song_id} is listed again at position {position}")
+            reading.warn(SONG_TWICE, f"{song_id} again at position {position}")
         else:
             _read_song(song, song_id, position, observed, reading)
     reading.gaps = reading.depth - len(reading.entries)
     if not reading.entries:
-        raise InvalidDocument(f"none of its {len(by_position)} places holds a song")
-    _warn_of_missing(reading, by_position.keys())
+        raise InvalidDocument(f"none of its {len(by_position)} places holds a song", gate=EMPTY)
+    if reading.gaps:
+        held = {row[_POSITION] for row in reading.entries}
+        missing = (position for position in range(1, reading.depth + 1) if position not in held)
+        reading.warn(GAP, f"no song at position {first_few(missing)}")
     if without_streams:
-        reading.warnings.append(f"streams of {without_streams} positions are not above 0")
+        reading.warn(NO_STREAMS, f"of {without_streams} positions")
+    compare(document, reading)
     return reading
 
 
@@ -244,11 +263,13 @@ def _by_position(entries: Sequence[_Entry]) -> dict[int, _Entry]:
     by_position: dict[int, _Entry] = {}
     for entry in entries:
         position = entry.chart_entry_data.current_rank
-        if position < 1 or position in by_position:
-            raise InvalidDocument(f"position {position} is given twice, or is below 1")
+        if not 0 < position <= LARGEST_INT:
+            raise InvalidDocument(f"{position} is no position", gate=POSITION_IMPOSSIBLE)
+        if position in by_position:
+            raise InvalidDocument(f"position {position} is given twice", gate=POSITION_TWICE)
         by_position[position] = entry
     if not by_position:
-        raise InvalidDocument("holds no entries: an empty chart is never published")
+        raise InvalidDocument("holds no entries: an empty chart is never published", gate=EMPTY)
     return by_position
 
 
@@ -271,7 +292,7 @@ def _read_song(song: _Track, song_id: str, position: int, observed: int, reading
     artists: list[Row] = []
     for artist_position, artist in enumerate(song.artists or (), 1):
         if not artist.spotify_uri:
-            reading.warnings.append(f"position {position}: artist {artist.name!r} has no id")
+            reading.warn(NO_ID, f"artist {artist.name!r} of the song at position {position}")
             continue
         artist_id = _id(artist.spotify_uri, _ARTIST, "artist", position)
         artists.append((song_id, artist_position, artist_id, _DETAIL, observed))
@@ -283,7 +304,7 @@ def _read_song(song: _Track, song_id: str, position: int, observed: int, reading
 
 def _id(uri: str, kind: str, noun: str, position: int) -> str:
     if not uri.startswith(kind):
-        raise InvalidDocument(f"position {position}: {uri[:_SHOWN]!r} is no {noun}'s URI")
+        raise InvalidDocument(f"position {position}: {uri[:_SHOWN]!r} is no {noun}'s URI", gate=ID_MALFORMED)
     return checked_id(uri.removeprefix(kind), noun, position)
 
 
@@ -299,18 +320,12 @@ def _streams(metric: _Metric | None, position: int) -> int | None:
     text = str(metric.value)
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= 19) or (value := int(text)) > _LARGEST_BIGINT:
-        raise InvalidDocument(f"position {position}: streams: {text[:_SHOWN]!r} is no whole number, or too large")
+        raise InvalidDocument(
+            f"position {position}: streams: {text[:_SHOWN]!r} is no whole number, or too large", gate=FIGURE_IMPOSSIBLE
+        )
     return value
 
 
 def _names(named: Sequence[_Named]) -> str | None:
     """Names joined by commas; None if there are none."""
     return ", ".join(one.name for one in named if one.name) or None
-
-
-def _warn_of_missing(reading: Reading, held: Collection[int]) -> None:
-    number = reading.depth - len(held)
-    if number:
-        missing = (position for position in range(1, reading.depth) if position not in held)
-        named = ", ".join(map(str, islice(missing, _MISSING_NAMED)))
-        reading.warnings.append(f"no entry for position {named}{' ...' if number > _MISSING_NAMED else ''}")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeAlias
 
 from lambdas.core.errors import InvalidDocument
+from lambdas.core.gates import ID_MALFORMED, SOFT, Gate
 from lambdas.core.rows import Group, Row
 from lambdas.core.schema import Table
 
 ID_LENGTH = 22
+LARGEST_INT = 2**31 - 1
+"""The greatest value of an int column."""
+_SAID_OF_A_GATE = 5
 
 DimensionRows: TypeAlias = dict[str, Group]
 
@@ -30,7 +36,20 @@ class Reading:
     skipped_episode: int = 0
     damaged_texts: int = 0
     """Texts left out because software on the file's way destroyed some of their characters."""
-    warnings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    """What the document itself says in words: the operator's reasons."""
+    warned: dict[Gate, list[str]] = field(default_factory=dict)
+    """What each soft gate has to say, in words."""
+
+    def warn(self, gate: Gate, words: str) -> None:
+        """Let the document through a soft gate."""
+        self.warned.setdefault(gate, []).append(words)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The remarks, then one warning a gate, which names no more than the first few of what it saw."""
+        by_gate = [gate.say(first_few(self.warned[gate])) for gate in SOFT if gate in self.warned]
+        return self.remarks + by_gate
 
     def rows_for(self, table: Table) -> DimensionRows:
         """The rows of a dimension, by the first column of its key."""
@@ -41,10 +60,18 @@ class Reading:
 def checked_id(text: str, noun: str, position: int | None) -> str:
     """A Spotify id: 22 letters and digits. Raises InvalidDocument for anything else, with the position if any."""
     if len(text) != ID_LENGTH or not text.isascii() or not text.isalnum():
-        raise InvalidDocument(f"{at(position)}{text[:40]!r} is not the id of a {noun} (22 letters and digits)")
+        raise InvalidDocument(
+            f"{at(position)}{text[:40]!r} is not the id of a {noun} (22 letters and digits)", gate=ID_MALFORMED
+        )
     return text
 
 
 def at(position: int | None) -> str:
     """Beginning of a message about what stands at a position; empty for an answer that has no positions."""
     return "" if position is None else f"position {position}: "
+
+
+def first_few(things: Iterable[object]) -> str:
+    """The first five of what may be many, in words: "2, 3, 4, 5, 6 ..."."""
+    shown = list(islice(things, _SAID_OF_A_GATE + 1))
+    return ", ".join(map(str, shown[:_SAID_OF_A_GATE])) + (" ..." if len(shown) > _SAID_OF_A_GATE else "")

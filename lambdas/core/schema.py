@@ -12,7 +12,10 @@ from enum import Enum
 from functools import cached_property
 
 SCHEMA_VERSION = 1
-"""Stored in every object's Parquet metadata and in `snapshots.schema_version`; raised when a column changes."""
+"""Stored in every object's Parquet metadata and in `snapshots.schema_version`; raised when a column is added.
+
+No column is ever taken away, renamed or given another type: objects of every version are read for ever.
+"""
 
 
 class ColumnType(Enum):
@@ -114,7 +117,7 @@ SNAPSHOTS = Table(
         Column("skipped_local", _I, "Places held by a local file, which has no Spotify id."),
         Column("skipped_episode", _I, "Places held by a podcast episode."),
         Column("verdict", _S, "published, partial (published, but one page only), superseded, withdrawn, or restored."),
-        Column("warnings", _S, "What looked odd, in words; null if nothing did."),
+        Column("warnings", _S, "What soft quality gates saw, as `gate: words`, joined by semicolons; null if nothing."),
         Column("schema_version", _I, "Version of these tables when the document was read."),
     ),
 )

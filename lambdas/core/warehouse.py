@@ -25,6 +25,7 @@ from lambdas.core.cached_answers import decode_answer, read_answer
 from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
 from lambdas.core.documents import MAX_STORED_BYTES, DocumentHeader, Rank, winner
 from lambdas.core.errors import InvalidDocument, WriteConflict
+from lambdas.core.gates import DATE_IMPOSSIBLE
 from lambdas.core.keys import (
     RawKey,
     cached_song_key,
@@ -165,11 +166,7 @@ class Warehouse:
             if stored is None:
                 return None
             document, reading = read_document(stored.body, key=key)
-            today = self.now().date()
-            if not is_plausible(document.chart_date, today=today):
-                raise InvalidDocument(
-                    f"chart date {document.chart_date} lies outside {FIRST_YEAR} to {last_year(today)}"
-                )
+            _check_dates(document, today=self.now().date())
         except InvalidDocument as error:
             self._set_aside(key, error, report)
             return None
@@ -190,8 +187,8 @@ class Warehouse:
         return reading
 
     def _set_aside(self, key: str, error: InvalidDocument, report: LoadReport) -> None:
-        report.quarantined[key] = str(error)
-        self.quarantine(key, str(error))
+        report.quarantined[key] = error.reason
+        self.quarantine(key, error.reason)
 
     def _write_dimensions(self, readings: Sequence[Reading], report: LoadReport) -> None:
         for table in DIMENSIONS:
@@ -243,6 +240,17 @@ class Warehouse:
         """Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
         if attempt:
             self.sleep(self.jitter() * min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt))
+
+
+def _check_dates(document: DocumentHeader, *, today: date) -> None:
+    """Raises InvalidDocument for dates that no chart has."""
+    last = last_year(today)
+    if not is_plausible(document.chart_date, today=today):
+        raise InvalidDocument(
+            f"chart date {document.chart_date} lies outside {FIRST_YEAR} to {last}", gate=DATE_IMPOSSIBLE
+        )
+    if document.observed_at.year > last:  # it would stay the newest for ever
+        raise InvalidDocument(f"observed at {document.observed_at}, after {last}", gate=DATE_IMPOSSIBLE)
 
 
 def _decoded(table: Table, key: str, held: StoredObject | None) -> RecordBatch | None:

@@ -47,14 +47,14 @@ class _ExternalIds(_Struct):
 
 
 class _Image(_Struct):
-    url: str
+    url: str | None = None
     height: int | None = None
 
 
 class Artist(_Struct):
     """An artist as a song or an album names it."""
 
-    id: str | None
+    id: str | None = None
     name: str | None = None
     external_urls: Urls | None = None
 
@@ -62,7 +62,7 @@ class Artist(_Struct):
 class Album(_Struct):
     """An album as a song names it. Its artists may differ from the song's, and are not read."""
 
-    id: str | None
+    id: str | None = None
     name: str | None = None
     album_type: str | None = None
     release_date: str | None = None

@@ -25,6 +25,7 @@ from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey, PipelineError
 from lambdas.core.events import Batch, BatchAnswer, Message, decode_event
+from lambdas.core.gates import STRAY
 from lambdas.core.keys import CACHED_SONGS_PREFIX, RawKey, parse_cached_song_key, parse_raw_key
 from lambdas.core.metrics import CHART_ENTRIES, DOCUMENTS_LOADED, NEW_SONGS, QUARANTINED_DOCUMENTS, Metric, MetricSink
 from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
@@ -110,7 +111,7 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
             else:
                 by_key.setdefault(parse_raw_key(key), []).append(identifier)
         except InvalidKey as error:
-            if _quarantine(warehouse, key, str(error)):
+            if _quarantine(warehouse, key, STRAY.say(error)):
                 processed.quarantined += 1
             else:
                 processed.failed.append(identifier)

@@ -178,7 +178,7 @@ def test_the_file_that_a_spreadsheet_saved_again_keeps_all_but_the_texts_it_dest
     damaged = [text for texts in expected.values() for text in texts].count(None)
     assert damaged == 13
     (snapshot,) = read_table(zone.tables, SNAPSHOTS)
-    assert snapshot["warnings"] == "the file is not UTF-8 (read as latin-1): 13 texts are damaged and left out"
+    assert snapshot["warnings"] == "text_damaged: the file is not UTF-8 (read as latin-1): 13 texts are left out"
 
 
 def test_texts_of_a_destroyed_file_replace_none_of_the_good_ones_and_are_replaced_by_them() -> None:
@@ -221,7 +221,7 @@ def test_a_real_chart_that_lacks_a_position_leaves_it_out_and_moves_nothing_up()
     imported = read_import(b"".join(lines[:142] + lines[143:]), name=name, received_at=NOW)
     assert [row[2] for row in imported.reading.entries] == [n for n in range(1, 201) if n != 142]
     assert (imported.reading.depth, imported.reading.gaps) == (200, 1)
-    assert imported.reading.warnings == ["no row for position 142"]
+    assert imported.reading.warnings == ["gap: no row for position 142"]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

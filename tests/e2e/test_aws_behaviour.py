@@ -19,6 +19,7 @@ from local.emulator import lifecycle
 from local.emulator.lifecycle import Endpoint
 from tests.e2e.conftest import Etl
 from tests.e2e.secure_stage import eventually
+from tests.schema_versions.make import FEWER_COLUMNS, LACKING
 
 pytestmark = pytest.mark.e2e
 
@@ -155,6 +156,31 @@ def test_athena_reads_plain_and_compressed_objects_their_dates_and_timestamps_an
     ]
 
 
+def test_athena_reads_objects_of_fewer_columns_beside_those_of_today_and_what_they_lack_is_null(etl: Etl) -> None:
+    seen = datetime(2026, 3, 6, 6, 0, tzinfo=UTC)
+    bodies = {"fewer-columns": FEWER_COLUMNS.read_bytes(), "fewer-columns-not": _entries("fewer-columns-not", 2, seen)}
+    keys = {f"chart_entries/year=2026/{chart}.parquet": body for chart, body in bodies.items()}
+    try:
+        for key, body in keys.items():
+            etl.s3.put_object(Bucket=etl.bucket("warehouse"), Key=key, Body=body)
+        rows = etl.rows(
+            f"""
+            SELECT chart, count(*) AS entries, count(song_id) AS songs, max(observed_at) AS seen,
+                   {", ".join(f"count({name}) AS {name}" for name in LACKING)}
+            FROM chart_entries WHERE year = '2026' AND chart LIKE 'fewer-columns%' GROUP BY chart ORDER BY chart
+            """
+        )
+    finally:
+        for key in keys:
+            etl.s3.delete_object(Bucket=etl.bucket("warehouse"), Key=key)
+    assert all(str(row.pop("seen")).startswith("2026-03-06T06:00:00") for row in rows)
+    nothing = dict.fromkeys(LACKING, 0)
+    assert rows == [
+        nothing | {"chart": "fewer-columns", "entries": 3, "songs": 3},
+        nothing | {"chart": "fewer-columns-not", "entries": 2, "songs": 2, "label": 2},
+    ]
+
+
 def _entries(chart: str, count: int, seen: datetime) -> bytes:
     """An object of chart_entries as the transform writes it."""
     given: dict[str, str | int] = {
@@ -162,6 +188,7 @@ def _entries(chart: str, count: int, seen: datetime) -> bytes:
         "chart_date": days(date(2026, 3, 5)),
         "period": "daily",
         "song_id": "song",
+        "label": "Paper Records",
         "observed_at": milliseconds(seen),
     }
     columns = [column.name for column in CHART_ENTRIES.columns]

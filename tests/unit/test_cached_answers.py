@@ -86,7 +86,7 @@ def test_a_missing_album_and_artists_without_ids_are_left_out_and_the_song_is_to
     assert row[7] is None
     assert reading.albums == {}
     assert [group[2] for group in reading.song_artists[SONG]] == [artist("B")["id"]]
-    assert reading.warnings == ["artist 'A' has no id"]
+    assert reading.warnings == ["no_id: artist 'A'"]
 
 
 def test_a_song_that_was_never_there_gives_no_rows() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.core.charts_csv import CsvTable, parse_csv, read_charts_csv
 from lambdas.core.errors import InvalidDocument, NotAChart
+from lambdas.core.gates import GAP, NO_STREAMS, SIZE_DIFFERS, SONG_TWICE, TEXT_DAMAGED
 from lambdas.core.reading import Reading
 from lambdas.core.rows import days, milliseconds
 from lambdas.core.schema import CHART_ENTRIES, SONGS
@@ -102,7 +103,7 @@ def test_what_spotify_did_not_fill_is_null(column: str, figure: str, unfilled: s
 def test_streams_that_are_not_above_0_are_null_with_a_warning(streams: str) -> None:
     reading = read_rows(csv_row(1, streams=streams), csv_row(2, "Other"))
     assert [entry["streams"] for entry in entries_of(reading)] == [None, 999_998]
-    assert reading.warnings == ["streams of 1 positions are not above 0"]
+    assert reading.warned[NO_STREAMS] == ["1 positions tell none above 0"]
 
 
 def test_streams_that_are_not_told_are_null_without_a_warning() -> None:
@@ -110,25 +111,25 @@ def test_streams_that_are_not_told_are_null_without_a_warning() -> None:
     del row["streams"], row["peak_rank"]
     reading = read_rows(row)
     assert [(entry["streams"], entry["official_peak_position"]) for entry in entries_of(reading)] == [(None, None)]
-    assert reading.warnings == []
+    assert NO_STREAMS not in reading.warned
 
 
 def test_a_missing_position_is_a_gap_and_later_positions_stay() -> None:
     reading = read_rows(*(csv_row(n, f"Song {n}") for n in range(1, 201) if n != 142))
     assert [entry["position"] for entry in entries_of(reading)] == [n for n in range(1, 201) if n != 142]
     assert (reading.depth, reading.gaps, reading.skipped_null) == (200, 1, 0)
-    assert reading.warnings == ["no row for position 142"]
+    assert reading.warned[GAP] == ["no row for position 142"]
 
 
 def test_many_missing_positions_are_named_in_part() -> None:
     reading = read_rows(csv_row(1, "A"), csv_row(2_000_000_000, "B", streams=5))
     assert reading.gaps == 1_999_999_998
-    assert reading.warnings == ["no row for position 2, 3, 4, 5, 6 ..."]
+    assert reading.warned[GAP] == ["no row for position 2, 3, 4, 5, 6 ..."]
 
 
 def test_a_short_chart_has_no_gap() -> None:
     reading = read_rows(*(csv_row(n, f"Song {n}") for n in range(1, 200)))
-    assert (reading.depth, len(reading.entries), reading.gaps, reading.warnings) == (199, 199, 0, [])
+    assert (reading.depth, len(reading.entries), reading.gaps, list(reading.warned)) == (199, 199, 0, [SIZE_DIFFERS])
 
 
 def test_rows_out_of_order_are_put_in_order() -> None:
@@ -139,7 +140,7 @@ def test_rows_out_of_order_are_put_in_order() -> None:
 def test_a_song_listed_twice_keeps_both_positions_and_warns() -> None:
     reading = read_rows(csv_row(1), csv_row(2))
     assert (len(reading.entries), len(reading.songs)) == (2, 1)
-    assert reading.warnings == [f"song {spotify_id(('track', 'Honeymoon'))} is listed again at position 2"]
+    assert reading.warned[SONG_TWICE] == [f"{spotify_id(('track', 'Honeymoon'))} again at position 2"]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +268,7 @@ def test_an_8_bit_file_keeps_ids_positions_figures_and_plain_text_and_drops_the_
         ("Plain", None, "incomplete"),
     ]
     assert reading.damaged_texts == 4
-    assert reading.warnings == [f"the file is not UTF-8 (read as {told}): 4 texts are damaged and left out"]
+    assert reading.warned[TEXT_DAMAGED] == [f"the file is not UTF-8 (read as {told}): 4 texts are left out"]
 
 
 @pytest.mark.parametrize(
@@ -293,10 +294,10 @@ def test_a_question_mark_that_stands_for_a_lost_letter_is_damage_in_a_file_that_
 def test_a_replacement_character_is_damage_in_any_file() -> None:
     reading = read_rows(csv_row(1, track_name="Se\ufffdal"))
     assert [(row["name"], row["detail"]) for row in songs_of(reading)] == [(None, "incomplete")]
-    assert reading.warnings == ["the file has replacement characters: 1 texts are damaged and left out"]
+    assert reading.warned[TEXT_DAMAGED] == ["the file has replacement characters: 1 texts are left out"]
 
 
 def test_a_song_without_a_name_is_incomplete_but_not_damaged() -> None:
     reading = read_rows(csv_row(1, track_name=""))
     assert [(row["name"], row["detail"]) for row in songs_of(reading)] == [(None, "incomplete")]
-    assert (reading.damaged_texts, reading.warnings) == (0, [])
+    assert (reading.damaged_texts, TEXT_DAMAGED in reading.warned) == (0, False)

@@ -8,6 +8,7 @@ import pytest
 
 from lambdas.core.documents import RawDocument
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
+from lambdas.core.gates import SONG_TWICE
 from lambdas.core.playlist import read_playlist, release_date
 from lambdas.core.reading import Reading
 from lambdas.core.rows import days, milliseconds
@@ -132,7 +133,7 @@ def test_a_song_listed_twice_keeps_both_positions_and_warns() -> None:
     reading = read(document(songs=[track("One"), track("One")]))
     assert len(reading.entries) == 2
     assert len(reading.songs) == 1
-    assert reading.warnings == [f"song {spotify_id(('track', 'One'))} is listed again at position 2"]
+    assert reading.warned[SONG_TWICE] == [f"{spotify_id(('track', 'One'))} again at position 2"]
 
 
 def test_what_development_mode_lost_is_null() -> None:

@@ -387,7 +387,10 @@ def test_a_csv_alone_gives_entries_snapshots_and_songs(bench: Bench) -> None:
     assert {key.partition("/")[0] for key in bench.tables.objects} == {"songs", "chart_entries", "snapshots"}
     (snapshot,) = read_table(bench.tables, SNAPSHOTS)
     assert (snapshot["provider"], snapshot["depth"], snapshot["entries"], snapshot["gaps"]) == ("charts_csv", 3, 2, 1)
-    assert snapshot["warnings"] == "no row for position 2; streams of 1 positions are not above 0"
+    assert snapshot["warnings"] == (
+        "size_differs: reaches place 3, where 200 is usual; gap: no row for position 2; "
+        "no_streams: 1 positions tell none above 0"
+    )
     assert (report.documents, report.entries, report.new_songs) == (1, 2, 2)
 
 
@@ -415,7 +418,8 @@ def test_text_that_a_re_save_destroyed_never_replaces_good_text_and_good_text_re
     bench.load(damaged)
     assert song_told(bench) == ("Señal", "Ivo Calder", None, "csv")
     warnings = [row["warnings"] for row in read_table(bench.tables, SNAPSHOTS)]
-    assert warnings == [None, "the file is not UTF-8 (read as cp1252): 1 texts are damaged and left out"]
+    small = "size_differs: reaches place 1, where 200 is usual"
+    assert warnings == [small, f"{small}; text_damaged: the file is not UTF-8 (read as cp1252): 1 texts are left out"]
 
 
 def test_a_days_official_file_beats_a_playlist_seen_later(bench: Bench) -> None:
@@ -457,7 +461,7 @@ def test_a_document_under_another_providers_key_is_quarantined(bench: Bench) -> 
     key = raw.key.replace("-operator-", "-charts_csv-")
     bench.raw.objects[key] = documents.encode(raw)
     (report,) = bench.load_keys([key])
-    assert "(operator), which its key does not name" in report.quarantined[key]
+    assert "(operator, observed at 2026-03-06 06:00:00+00:00), which its key does not name" in report.quarantined[key]
 
 
 def test_an_official_file_of_a_withdrawn_day_leaves_no_entries(bench: Bench) -> None:

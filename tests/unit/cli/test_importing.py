@@ -120,7 +120,7 @@ def test_an_official_csv_is_loaded_by_its_name_alone_and_what_it_lacks_is_said(
     assert buckets.run([path], Choices()) == 0
     assert capsys.readouterr().out.splitlines() == [
         "regional-pk-daily-2025-12-01.csv  regional-pk-daily  2025-12-01  2 positions, 1 missing, 2 damaged texts left "
-        "out  new",
+        "out, reaches place 3, where 200 is usual  new",
         "1 file: 1 new, 0 already held, 0 refused; 1 document is in the tables (0.0 s)",
     ]
     assert [row["position"] for row in read_table(buckets.tables, CHART_ENTRIES)] == [1, 3]
