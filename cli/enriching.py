@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -76,7 +78,7 @@ def enrich_command(arguments: argparse.Namespace) -> int:
     function = stage.output("compute", "EnrichFunctionName")
     raw, tables = stage.raw_store(), stage.warehouse_store()
     return run_enrichment(
-        ask=lambda request: invoke(stage.functions, function, request),
+        ask=lambda request: uninterrupted(lambda: invoke(stage.functions, function, request)),
         max_calls=arguments.max_calls or stage.config.enrichment_calls_per_run,
         dry_run=arguments.dry_run,
         settling=Settling(raw=raw, tables=tables, pauses=Pauses(patience_seconds=arguments.timeout)),
@@ -104,6 +106,30 @@ def invoke(client: LambdaClient, function: str, request: EnrichRequest) -> Enric
         raise EnrichmentFailed(
             f"{function} answers what this version does not know ({error}): deploy it anew"
         ) from error
+
+
+def uninterrupted(work: Callable[[], EnrichResult]) -> EnrichResult:
+    """What `work` gives. A Ctrl-C meanwhile takes effect when it is done, a second one at once.
+
+    For a slice goes on in the cloud without us, and a run begun beside it could ask about the song that it is asking.
+    """
+    done: Future[EnrichResult] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by `result`
+            done.set_exception(error)
+
+    # Not of a pool: Python would wait for it at its exit.
+    slice_under_way = threading.Thread(target=run, daemon=True)
+    try:
+        slice_under_way.start()
+        return done.result()
+    except KeyboardInterrupt:
+        note("stopping after the slice under way, which takes some seconds; Ctrl-C again leaves it alone")
+        wait([done])
+        raise
 
 
 def forecast(preview: EnrichResult, *, max_calls: int) -> Iterator[str]:

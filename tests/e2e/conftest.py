@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,12 +130,19 @@ class Etl:
         return json.loads(text) if text else None
 
 
-@pytest.fixture(scope="session")
-def etl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etl]:
-    """The local stage, deployed once for the session."""
-    command = Etl(tmp_path_factory.mktemp("stage"))
+@contextmanager
+def local_stage(state: Path) -> Iterator[Etl]:
+    """A local stage, deployed, in a folder of its own."""
+    command = Etl(state)
     try:
         command.succeed("up")
         yield command
     finally:
         command("down")
+
+
+@pytest.fixture(scope="session")
+def etl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etl]:
+    """The local stage, deployed once for the session."""
+    with local_stage(tmp_path_factory.mktemp("stage")) as command:
+        yield command

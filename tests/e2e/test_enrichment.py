@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from local.emulator import lifecycle
 from local.spotify.api import CLIENT_ID, CLIENT_SECRET
 from local.spotify.model import chart
 from tests.chart_files import write_chart_file
-from tests.e2e.conftest import Etl
+from tests.e2e.conftest import Etl, local_stage
 from tests.e2e.secure_stage import eventually
 from tests.payloads import REPOSITORY
 
@@ -67,6 +68,13 @@ def songs(etl: Etl) -> dict[str, dict[str, Any]]:
         """
     )
     return {row["song_id"]: row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def etl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etl]:
+    """A stage of its own: in the session's, polls have told of some of these songs before."""
+    with local_stage(tmp_path_factory.mktemp("enriched")) as command:
+        yield command
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from cli import enriching
 from cli.enriching import SLICE_CALLS, EnrichmentFailed, Settling, forecast, invoke, run_enrichment, songs_waiting
 from cli.waiting import Pauses
 from lambdas.core.cached_answers import gone
@@ -310,3 +313,25 @@ def test_what_the_function_fails_with_is_one_line(client: Any, said: str) -> Non
         invoke(client, "fn", EnrichRequest())
     assert "\n" not in str(caught.value)
     assert not str(caught.value).startswith("enrichment: no")
+
+
+def test_a_ctrl_c_takes_effect_when_the_slice_under_way_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, done = threading.Event(), threading.Event()
+    monkeypatch.setattr(enriching, "note", lambda _: told.set())
+
+    def work() -> Any:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        assert told.wait(timeout=10)
+        done.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        enriching.uninterrupted(work)
+    assert done.is_set()
+
+
+def test_what_a_slice_fails_with_is_raised() -> None:
+    def work() -> Any:
+        raise EnrichmentFailed("refused")
+
+    with pytest.raises(EnrichmentFailed, match="refused"):
+        enriching.uninterrupted(work)
