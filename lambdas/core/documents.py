@@ -189,10 +189,12 @@ def decode(stored: bytes, *, key: str, model: type[D]) -> D:
         raise InvalidDocument(f"{key}: observed_at and received_at need a time zone")
     if document.withdrawal and not document.by_operator:
         raise InvalidDocument(f"{key}: a withdrawal of provider {document.provider}: only the operator withdraws a day")
-    told = (document.chart, document.chart_date, document.provider)
-    if told != (parts.chart, parts.chart_date, parts.provider):
+    observed_at = document.observed_at.replace(microsecond=0)
+    told = (document.chart, document.chart_date, document.provider, observed_at)
+    if told != (parts.chart, parts.chart_date, parts.provider, parts.observed_at):
         raise InvalidDocument(
-            f"{key}: holds {document.chart} of {document.chart_date} ({document.provider}), which its key does not name"
+            f"{key}: holds {document.chart} of {document.chart_date}, observed at {observed_at} ({document.provider}), "
+            "which its key does not name"
         )
     return document
 

@@ -97,7 +97,7 @@ def read_import(
     moment = second(received_at)
     if not text.startswith((b"{", b"[")):
         return _read_csv(text, name, official, chart=chart, chart_date=chart_date, received_at=moment)
-    answer = _one_answer(text)
+    answer = _one_answer(_utf8(text))
     read = read_answer(answer)
     page = read.page
     if not page.items:
@@ -113,7 +113,7 @@ def read_import(
         chart=chart,
         period=period_of(chart),
         chart_date=chart_date,
-        observed_at=second(max(added)) if added else end_of(chart_date),
+        observed_at=_observed(max(added)) if added else end_of(chart_date),
         received_at=moment,
         provider="playlist",
         partial=_is_partial(page, allowed=partial),
@@ -190,6 +190,25 @@ def _text(body: bytes, name: str) -> bytes:
     if not body:
         raise InvalidDocument("is empty")
     return body
+
+
+def _utf8(text: bytes) -> bytes:
+    """JSON as it is. Raises InvalidDocument for another encoding, also in fields that nobody here reads.
+
+    A raw document holds answers verbatim, and is to be JSON for whoever reads it.
+    """
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(f"not JSON: {error}: save it as UTF-8") from error
+    return text
+
+
+def _observed(added: datetime) -> datetime:
+    try:
+        return second(added)
+    except OverflowError as error:
+        raise InvalidDocument(f"an entry was added at {added}, which is no moment in UTC") from error
 
 
 def _one_answer(text: bytes) -> bytes:

@@ -41,5 +41,8 @@ class Reading:
 def checked_id(text: str, noun: str, position: int) -> str:
     """A Spotify id: 22 letters and digits. Raises InvalidDocument for anything else."""
     if len(text) != ID_LENGTH or not text.isascii() or not text.isalnum():
-        raise InvalidDocument(f"position {position}: {text[:40]!r} is not the id of a {noun} (22 letters and digits)")
+        article = "an" if noun[0] in "aeiou" else "a"
+        raise InvalidDocument(
+            f"position {position}: {text[:40]!r} is not the id of {article} {noun} (22 letters and digits)"
+        )
     return text

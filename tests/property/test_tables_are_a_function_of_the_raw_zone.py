@@ -14,6 +14,7 @@ from lambdas.core.documents import RawDocument
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
+from tests.cases import cases
 from tests.documents import album, artist, csv_answer, csv_row, document, track
 from tests.fakes import MemoryStore
 from tests.tables import read_table
@@ -123,7 +124,7 @@ def at_once(held: list[RawDocument]) -> dict[str, bytes]:
     return tables.objects
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(held=some_documents, data=st.data())
 def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[RawDocument], data: st.DataObject) -> None:
     arrivals = data.draw(st.permutations(held + data.draw(st.lists(st.sampled_from(held), max_size=4))))
@@ -136,7 +137,7 @@ def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[RawDo
     assert tables.objects == at_once(held)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=cases(50), deadline=None)
 @given(held=some_documents, data=st.data())
 def test_writers_that_cut_in_before_any_read_or_write_lose_nothing(
     held: list[RawDocument], data: st.DataObject
@@ -158,7 +159,7 @@ def test_writers_that_cut_in_before_any_read_or_write_lose_nothing(
     assert tables.objects == at_once(held)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=cases(25), deadline=None)
 @given(held=some_documents)
 def test_a_crash_after_any_write_is_mended_by_the_next_delivery(held: list[RawDocument]) -> None:
     whole = at_once(held)
@@ -190,7 +191,7 @@ def songs_told(item: RawDocument) -> list[tuple[str, str]]:
     return list(told.items())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(held=some_documents)
 def test_the_tables_say_what_the_winners_say(held: list[RawDocument]) -> None:
     """Worked out here a second time, plainly: a day has one winner, and all documents are on record."""
