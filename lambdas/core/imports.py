@@ -122,7 +122,7 @@ def read_import(
         return _read_csv(text, name, official, chart=chart, chart_date=chart_date, received_at=moment)
     if is_public_answer(text):
         return _read_public(text, name, chart=chart, chart_date=chart_date, partial=partial, received_at=moment)
-    answer = _one_answer(text)
+    answer = _one_answer(_utf8(text))
     read = read_answer(answer)
     page = read.page
     if not page.items:
@@ -133,7 +133,7 @@ def read_import(
     chart = _chart(chart, official, known, read.playlist_id)
     chart_date = _plausible(chart_date or _date(official, known, page.items), moment)
     added = [entry.added_at for entry in page.items if entry.added_at is not None]
-    observed_at = second(max(added)) if added else end_of(chart_date)
+    observed_at = _observed(max(added)) if added else end_of(chart_date)
     if observed_at.year > last_year(moment.date()):
         raise UndatedChart(f"an entry was added on {observed_at.date()}, which is yet to come: mend its added_at")
     document = RawDocument(
@@ -272,6 +272,25 @@ def _text(body: bytes, name: str) -> bytes:
     if not body:
         raise InvalidDocument("is empty")
     return body
+
+
+def _utf8(text: bytes) -> bytes:
+    """JSON as it is. Raises InvalidDocument for another encoding, also in fields that nobody here reads.
+
+    A raw document holds answers verbatim, and is to be JSON for whoever reads it.
+    """
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidDocument(f"not JSON: {error}: save it as UTF-8") from error
+    return text
+
+
+def _observed(added: datetime) -> datetime:
+    try:
+        return second(added)
+    except OverflowError as error:
+        raise InvalidDocument(f"an entry was added at {added}, which is no moment in UTC") from error
 
 
 def _one_answer(text: bytes) -> bytes:

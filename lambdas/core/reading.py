@@ -60,8 +60,9 @@ class Reading:
 def checked_id(text: str, noun: str, position: int | None) -> str:
     """A Spotify id: 22 letters and digits. Raises InvalidDocument for anything else, with the position if any."""
     if len(text) != ID_LENGTH or not text.isascii() or not text.isalnum():
+        article = "an" if noun[0] in "aeiou" else "a"
         raise InvalidDocument(
-            f"{at(position)}{text[:40]!r} is not the id of a {noun} (22 letters and digits)", gate=ID_MALFORMED
+            f"{at(position)}{text[:40]!r} is not the id of {article} {noun} (22 letters and digits)", gate=ID_MALFORMED
         )
     return text
 

@@ -94,21 +94,30 @@ class Warehouse:
         """Make the tables agree with the raw documents of these dates (all of one chart and year).
 
         Documents that cannot be used are quarantined with their reason, and the rest go on; a date whose documents are
-        all gone is left as it is. Raises WriteConflict when other writers win more often than the retries allow, and
-        SchemaMismatch when an object in the warehouse cannot be read: nothing is lost, and the load may be repeated.
+        all gone is left as it is. Where one of the year's two objects is missing, all dates of the year are loaded.
+        Raises WriteConflict when other writers win more often than the retries allow, and SchemaMismatch when an object
+        in the warehouse cannot be read: nothing is lost, and the load may be repeated.
         """
         wanted = sorted(set(dates))
         report = LoadReport()
         known: dict[str, _Read | None] = {}
+        in_dimensions: set[str] = set()
         entries_key = chart_year_key(CHART_ENTRIES, chart, year)
         snapshots_key = chart_year_key(SNAPSHOTS, chart, year)
         for attempt in range(MAX_ATTEMPTS):
             self._pause(attempt)
             held_entries, held_snapshots = self.tables.get(entries_key), self.tables.get(snapshots_key)
+            if (held_entries is None) != (held_snapshots is None):
+                # Somebody deleted the other one, or its first writer was cut short: these days alone would be taken for
+                # the whole year.
+                wanted = self._all_dates(chart, year)
             read = self._read_days(chart, year, wanted, known, report)
             if not read:
                 return report
-            self._write_dimensions([item.reading for items in read.values() for item in items], report)
+            # Once for each document, however often the days are tried again: what a dimension has taken in stays in it.
+            taken = [item for items in read.values() for item in items if item.key not in in_dimensions]
+            self._write_dimensions([item.reading for item in taken], report)
+            in_dimensions |= {item.key for item in taken}
             entries = {days(day): winner(items).reading.entries for day, items in read.items()}
             snapshots = {days(day): _snapshot_rows(items) for day, items in read.items()}
             if self._write_days(CHART_ENTRIES, entries_key, held_entries, entries, report) and self._write_days(
@@ -150,6 +159,10 @@ class Warehouse:
             if (item := known[key]) is not None:
                 read.setdefault(parts.chart_date, []).append(item)
         return read
+
+    def _all_dates(self, chart: str, year: int) -> list[date]:
+        """The dates of a year that the raw zone holds documents of."""
+        return sorted({parts.chart_date for _, parts in raw_documents(self.raw, f"{chart_prefix(chart)}date={year}-")})
 
     def _list_days(self, chart: str, year: int, wanted: Sequence[date]) -> list[tuple[str, RawKey]]:
         if len(wanted) >= _LIST_WHOLE_YEAR_FROM:

@@ -173,7 +173,7 @@ def read_answer(text: bytes) -> Answer:
         raise InvalidDocument(f"not JSON: {error}") from error
     page = page_in(answer)
     if page is None:
-        raise NotAChart(f"holds {describe(text)}, not the entries of a playlist")
+        raise NotAChart(f"holds {describe(_value(text))}, not the entries of a playlist")
     if isinstance(answer, list):
         return Answer(page=page, playlist_id=None)
     named = answer.id or playlist_id_in(answer.href or "") or playlist_id_in(page.href or "")
@@ -195,9 +195,22 @@ def page_in(answer: PlaylistAnswer) -> Page | None:
 
 def _explain(text: bytes, error: msgspec.ValidationError) -> InvalidDocument:
     """A field of the wrong type in a chart is one thing; that the input is no chart at all is another."""
-    if _holds_entries(msgspec.json.decode(text)):
+    value = _value(text)
+    if _holds_entries(value):
         return InvalidDocument(f"not as Spotify answers: {error}")
-    return NotAChart(f"holds {describe(text)}, not the entries of a playlist")
+    return NotAChart(f"holds {describe(value)}, not the entries of a playlist")
+
+
+def _value(text: bytes) -> object:
+    """All of a JSON text, of which a typed reading skips what nobody reads.
+
+    Raises InvalidDocument for what is met only now: a number that no machine's holds, brackets nested past all reason.
+    """
+    try:
+        value: object = msgspec.json.decode(text)
+    except UNREADABLE_JSON as error:
+        raise InvalidDocument(f"not JSON that can be read: {error}") from error
+    return value
 
 
 def _holds_entries(value: object) -> bool:
@@ -212,9 +225,8 @@ def _holds_entries(value: object) -> bool:
 _KINDS = ("track", "album", "artist", "episode", "show")
 
 
-def describe(text: bytes) -> str:
-    """What a JSON text holds that is no chart, in words: "an album ('Blue Hour')", "a search result (tracks)"."""
-    value = msgspec.json.decode(text)
+def describe(value: object) -> str:
+    """What a JSON value is that is no chart, in words: "an album ('Blue Hour')", "a search result (tracks)"."""
     if isinstance(value, list):
         return f"a list of {len(value)} {_noun(value)}"
     if not isinstance(value, dict):

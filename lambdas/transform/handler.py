@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
 from lambdas.core.adapters.metrics import EmfMetrics
-from lambdas.core.adapters.s3 import S3Store
+from lambdas.core.adapters.s3 import PATIENCE, S3Store
 from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey, PipelineError
 from lambdas.core.events import Batch, BatchAnswer, Message, decode_event
@@ -75,7 +75,7 @@ class Processed:
 def _opened() -> tuple[Warehouse, MetricSink]:
     environment = read_environment(Environment, os.environ)
     configure_logs(environment.log_level)
-    client = boto3.client("s3")
+    client = boto3.client("s3", config=PATIENCE)
     warehouse = Warehouse(
         raw=S3Store(client, environment.raw_bucket),
         tables=S3Store(client, environment.warehouse_bucket),

@@ -9,6 +9,7 @@ from lambdas.core.merge import replace_days
 from lambdas.core.parquet import batch_of, encode, rows_of
 from lambdas.core.rows import Row, Value
 from lambdas.core.schema import CHART_ENTRIES
+from tests.cases import cases
 
 DAY = CHART_ENTRIES.index("chart_date")
 POSITION = CHART_ENTRIES.index("position")
@@ -28,7 +29,7 @@ def chart_of(day: int, size: int, song: str) -> list[Row]:
     return rows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=cases(150), deadline=None)
 @given(held=days_with_sizes, replaced=days_with_sizes)
 def test_the_days_named_are_exchanged_and_all_others_stay_in_order(
     held: dict[int, int], replaced: dict[int, int]

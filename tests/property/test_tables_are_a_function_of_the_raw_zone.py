@@ -18,6 +18,7 @@ from lambdas.core.documents import RawDocument
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
+from tests.cases import cases
 from tests.documents import (
     album,
     artist,
@@ -196,7 +197,7 @@ def at_once(held: list[Held]) -> dict[str, bytes]:
     return tables.objects
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(held=some_documents, data=st.data())
 def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[Held], data: st.DataObject) -> None:
     arrivals = data.draw(st.permutations(held + data.draw(st.lists(st.sampled_from(held), max_size=4))))
@@ -209,7 +210,7 @@ def test_any_order_repetition_and_batching_gives_the_same_bytes(held: list[Held]
     assert tables.objects == at_once(held)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=cases(50), deadline=None)
 @given(held=some_documents, data=st.data())
 def test_writers_that_cut_in_before_any_read_or_write_lose_nothing(held: list[Held], data: st.DataObject) -> None:
     """Before each read and write of one writer, others may put and load documents of their own."""
@@ -229,7 +230,7 @@ def test_writers_that_cut_in_before_any_read_or_write_lose_nothing(held: list[He
     assert tables.objects == at_once(held)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=cases(25), deadline=None)
 @given(held=some_documents)
 def test_a_crash_after_any_write_is_mended_by_the_next_delivery(held: list[Held]) -> None:
     whole = at_once(held)
@@ -265,7 +266,7 @@ def songs_told(item: RawDocument) -> list[tuple[str, str]]:
     return list(told.items())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(held=some_documents)
 def test_the_tables_say_what_the_winners_say(held: list[Held]) -> None:
     """Worked out here a second time, plainly: a day has one winner, and all documents are on record."""

@@ -8,6 +8,7 @@ import shlex
 import pytest
 
 from cli.main import build_parser
+from docs import faults
 from docs.data_model import PAGE, render
 from lambdas.core.queries import read_queries
 from tests.payloads import REPOSITORY
@@ -22,6 +23,10 @@ TARGETS = sorted(set(re.findall(r"^make (\w+)", README, re.M)) | set(re.findall(
 
 def test_the_data_model_page_is_the_schemas() -> None:
     assert PAGE.read_text("utf-8") == render(), "run `make docs`"
+
+
+def test_the_page_of_faults_lists_the_tests_there_are() -> None:
+    assert faults.PAGE.read_text("utf-8") == faults.render(), "run `make docs`"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -7,9 +7,11 @@ writes at once 409, and If-Match on a key that is gone 404. All three mean: read
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, TypedDict
+from contextlib import closing
+from typing import TYPE_CHECKING, Final, TypedDict
 from urllib.parse import urlencode
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lambdas.core.errors import InvalidDocument
@@ -17,6 +19,11 @@ from lambdas.core.store import StoredObject
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
+
+
+PATIENCE: Final = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
+"""How a function asks S3: four attempts within 70 seconds. With botocore's own 60 seconds for each, a second answer
+that does not come would be the end of the function's time, and its whole batch would come again without a cause."""
 
 
 class _Tagging(TypedDict, total=False):
@@ -40,7 +47,8 @@ class S3Store:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
         except self._client.exceptions.NoSuchKey:
             return None
-        with answer["Body"] as body:
+        # Not `with` the body itself: that gives the stream beneath, whose errors are not botocore's.
+        with closing(answer["Body"]) as body:
             size = answer["ContentLength"]
             if max_bytes is not None and size > max_bytes:
                 raise InvalidDocument(f"{key}: {size:,} bytes, over the {max_bytes:,} that are read")
