@@ -107,7 +107,7 @@ def _song(cached: CachedAnswer) -> Song:
     except UNREADABLE_JSON as error:
         raise InvalidDocument(f"{cached.key}: the answer is not JSON: {error}") from error
     if song.id is None or song.type.lower() != "track":
-        raise InvalidDocument(f"{cached.key}: the answer holds {describe(text)}, not a song")
+        raise InvalidDocument(f"{cached.key}: the answer holds {describe(msgspec.json.decode(text))}, not a song")
     # Spotify empties the names of what it has taken down: they must not replace what a chart told.
     if not song.name or not any(artist.name for artist in song.artists):
         raise InvalidDocument(f"{cached.key}: the answer gives the song no {'artist' if song.name else 'name'}")

@@ -119,8 +119,8 @@ def test_a_song_that_has_gone_keeps_what_was_told_before_as_of_then() -> None:
         (track(artists=[]), "gives the song no artist"),
         (track(artists=[artist("")]), "gives the song no artist"),
         (track(duration_ms="long"), "duration_ms"),
-        (track(artists=[artist() | {"id": "short"}]), "'short' is not the id of a artist"),
-        (track(album=album(id="a/b")), "'a/b' is not the id of a album"),
+        (track(artists=[artist() | {"id": "short"}]), "'short' is not the id of an artist"),
+        (track(album=album(id="a/b")), "'a/b' is not the id of an album"),
     ],
 )
 def test_an_answer_that_is_no_song_or_names_none_is_refused_with_its_reason(held: object, said: str) -> None:
