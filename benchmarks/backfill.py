@@ -1,6 +1,6 @@
 """What a backfill costs: raw documents of many charts through the transform, in batches, as the queue hands them over.
 
-    make bench-backfill
+    python -m benchmarks.backfill
 
 For each number of documents: CPU seconds of the transform alone (documents are made before, and are not counted), and
 the most memory its process ever held. Each run is a process of its own with a ceiling on its memory (RLIMIT_DATA), so a
