@@ -209,7 +209,7 @@ def test_an_answer_in_quarantine_is_said_with_its_reason_and_neither_told_again_
 
     assert pipeline.enrich() == 0
     said = capsys.readouterr().out
-    assert f"{bad.key}: in quarantine: {bad.key}: the answer holds an episode" in said
+    assert f"{bad.key}: in quarantine: unreadable: {bad.key}: the answer holds an episode ('A'), not a song" in said
     assert pipeline.told_again == []
 
 
