@@ -3,6 +3,7 @@
 Raw bucket:       raw/chart=<chart>/date=<YYYY-MM-DD>/<observed_at>-<provider>-<16 hex>.json.gz
                   quarantine/<key that could not be used>.json
 Warehouse bucket: <table>/year=<YYYY>/<chart>.parquet   and   <table>/<table>.parquet
+                  rebuild/<any of these>, while `etl rebuild` runs
 Keys hold no spaces, colons or plus signs, so that no client or event has to escape them.
 """
 
@@ -18,6 +19,8 @@ from lambdas.core.schema import Table
 
 RAW_PREFIX = "raw/"
 QUARANTINE_PREFIX = "quarantine/"
+SHADOW_PREFIX = "rebuild/"
+"""Of the warehouse's bucket: where tables are made anew. It is no table's location, so that no query sees it."""
 SPOTIFY_RETENTION = {"retention": "spotify"}
 """Tag of raw documents that a poll fetched. S3 expires them by it, for a lifecycle rule cannot see a provider in the
 middle of a key; documents without it, such as files that people bring, stay as long as their owner likes."""
@@ -65,6 +68,11 @@ def chart_prefix(chart: str) -> str:
     return f"{RAW_PREFIX}chart={chart}/"
 
 
+def documents_prefix(chart: str, year: int) -> str:
+    """Prefix of all raw documents of a chart in a year."""
+    return f"{chart_prefix(chart)}date={year:04}-"
+
+
 def day_prefix(chart: str, chart_date: date) -> str:
     """Prefix of all raw documents of one chart date."""
     return f"{chart_prefix(chart)}date={chart_date.isoformat()}/"
@@ -93,3 +101,11 @@ def year_prefix(table: Table, year: int | str) -> str:
 def chart_year_key(table: Table, chart: str, year: int) -> str:
     """The one object of a chart in a year."""
     return f"{year_prefix(table, year)}{chart}.parquet"
+
+
+def parse_chart_year_key(table: Table, key: str) -> tuple[str, int]:
+    """The chart and the year of one of a table's objects. Raises InvalidKey if it is not the key of one."""
+    found = re.fullmatch(rf"{re.escape(table_prefix(table))}year=(\d{{4}})/([^/]+)\.parquet", key)
+    if not found:
+        raise InvalidKey(f"{key!r} is not the key of an object of {table.name}")
+    return found[2], int(found[1])

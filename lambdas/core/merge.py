@@ -32,7 +32,7 @@ def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[i
 
     `replaced` maps a chart date (days since 1970-01-01) to its rows, which may be none.
     """
-    incoming = sorted(chain.from_iterable(replaced.values()), key=_sort_key(table))
+    incoming = sorted(chain.from_iterable(replaced.values()), key=sort_key(table))
     if existing is None:
         return batch_of(table, incoming)
     new = batch_of(table, incoming)
@@ -116,5 +116,6 @@ def _detail_rank(detail: object) -> int:
     return DETAILS.index(cast(str, detail))
 
 
-def _sort_key(table: Table) -> Callable[[Row], Row]:
+def sort_key(table: Table) -> Callable[[Row], Row]:
+    """What the rows of a table with a chart date are ordered by within their object."""
     return itemgetter(*(table.index(name) for name in ("chart_date", *table.key)))

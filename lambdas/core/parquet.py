@@ -15,7 +15,7 @@ from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from arro3.core import Table as ArrowTable
 from arro3.io import read_parquet, write_parquet
 
-from lambdas.core.errors import SchemaMismatch
+from lambdas.core.errors import NewerSchema, SchemaMismatch
 from lambdas.core.rows import Row, Value
 from lambdas.core.schema import SCHEMA_VERSION, ColumnType, Table
 
@@ -118,13 +118,13 @@ def encode(batch: RecordBatch) -> bytes:
 def decode(table: Table, body: bytes, *, name: str) -> RecordBatch:
     """The rows of the object `name`, with the columns of today: a column that the object lacks is null.
 
-    Raises SchemaMismatch if it is no Parquet file, if a column has another type, or if it has a column that this code
-    does not know (a newer version wrote it, and writing it back would lose that column).
+    Raises SchemaMismatch if it is no Parquet file, if a column has another type, or, as NewerSchema, if it has a column
+    that this code does not know (a newer version wrote it, and writing it back would lose that column).
     """
     whole = _read(body, name)
     present = set(whole.column_names)
     if unknown := present - set(table.column_names):
-        raise SchemaMismatch(f"{name}: has columns this version does not know: {', '.join(sorted(unknown))}")
+        raise NewerSchema(f"{name}: has columns this version does not know: {', '.join(sorted(unknown))}")
     arrays = []
     for column in table.columns:
         if column.name not in present:

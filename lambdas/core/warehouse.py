@@ -24,10 +24,10 @@ from lambdas.core.documents import MAX_STORED_BYTES, DocumentHeader, Rank, winne
 from lambdas.core.errors import InvalidDocument, WriteConflict
 from lambdas.core.keys import (
     RawKey,
-    chart_prefix,
     chart_year_key,
     day_prefix,
     dimension_key,
+    documents_prefix,
     quarantine_key,
 )
 from lambdas.core.merge import better, replace_days, upsert
@@ -70,6 +70,21 @@ class _Read:
     reading: Reading
 
 
+@dataclass(frozen=True)
+class Day:
+    """What the usable documents of one chart date, under `keys`, say.
+
+    `readings` are of all of them, for the dimensions. `is_told` is false where all that is left is the operator's word
+    that lifts a withdrawal: it brings back a chart that other documents told, and says nothing of it.
+    """
+
+    keys: Sequence[str]
+    entries: Sequence[Row]
+    snapshots: Sequence[Row]
+    readings: Sequence[Reading]
+    is_told: bool
+
+
 @dataclass
 class Warehouse:
     """The tables of one stage, and the raw zone they are a function of.
@@ -97,7 +112,7 @@ class Warehouse:
         entries_key = chart_year_key(CHART_ENTRIES, chart, year)
         snapshots_key = chart_year_key(SNAPSHOTS, chart, year)
         for attempt in range(MAX_ATTEMPTS):
-            self._pause(attempt)
+            self.pause(attempt)
             held_entries, held_snapshots = self.tables.get(entries_key), self.tables.get(snapshots_key)
             read = self._read_days(chart, year, wanted, known, report)
             if not read:
@@ -124,6 +139,23 @@ class Warehouse:
         }
         self.raw.put_new(quarantine_key(key), msgspec.json.encode(record))
 
+    def read_day(self, listed: Iterable[tuple[str, RawKey]], report: LoadReport) -> Day | None:
+        """What a day's documents say, under whose keys they are listed; None if none of them can be used.
+
+        Those that cannot are quarantined with their reason.
+        """
+        read = [item for key, parts in listed if (item := self._read(key, parts.digest, report)) is not None]
+        if not read:
+            return None
+        best = winner(read)
+        return Day(
+            keys=[item.key for item in read],
+            entries=best.reading.entries,
+            snapshots=_snapshot_rows(read),
+            readings=[item.reading for item in read],
+            is_told=best.document.withdrawal or not best.document.by_operator,
+        )
+
     def _read_days(
         self, chart: str, year: int, wanted: Sequence[date], known: dict[str, _Read | None], report: LoadReport
     ) -> dict[date, list[_Read]]:
@@ -138,7 +170,7 @@ class Warehouse:
 
     def _list_days(self, chart: str, year: int, wanted: Sequence[date]) -> list[tuple[str, RawKey]]:
         if len(wanted) >= _LIST_WHOLE_YEAR_FROM:
-            prefixes = [f"{chart_prefix(chart)}date={year}-"]
+            prefixes = [documents_prefix(chart, year)]
         else:
             prefixes = [day_prefix(chart, day) for day in wanted]
         listed = (pair for prefix in prefixes for pair in raw_documents(self.raw, prefix))
@@ -175,13 +207,13 @@ class Warehouse:
     def _write_dimension(self, table: Table, groups: Mapping[str, Group], report: LoadReport) -> None:
         key = dimension_key(table)
         for attempt in range(MAX_ATTEMPTS):
-            self._pause(attempt)
+            self.pause(attempt)
             held = self.tables.get(key)
             existing = _decoded(table, key, held)
             merged = upsert(table, existing, groups)
             if merged is None:
                 return
-            if self._put(key, parquet.encode(merged), held):
+            if self.put(key, parquet.encode(merged), held):
                 report.objects_written += 1
                 if table is SONGS:  # one row a song, and none is ever taken away
                     report.new_songs += merged.num_rows - (0 if existing is None else existing.num_rows)
@@ -201,16 +233,20 @@ class Warehouse:
         body = parquet.encode(replace_days(table, _decoded(table, key, held), replaced))
         if held is not None and held.body == body:
             return True
-        if not self._put(key, body, held):
+        if not self.put(key, body, held):
             return False
         report.objects_written += 1
         return True
 
-    def _put(self, key: str, body: bytes, held: StoredObject | None) -> bool:
+    def put(self, key: str, body: bytes, held: StoredObject | None) -> bool:
+        """Write a table's object on condition that it is as it was read; False, and nothing written, if it is not."""
         return self.tables.put_new(key, body) if held is None else self.tables.replace(key, body, etag=held.etag)
 
-    def _pause(self, attempt: int) -> None:
-        """Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
+    def pause(self, attempt: int) -> None:
+        """Wait before another attempt, not before the first.
+
+        Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+        """
         if attempt:
             self.sleep(self.jitter() * min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt))
 
