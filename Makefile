@@ -66,9 +66,10 @@ lint: setup ## Style, types and the direction of imports
 test: lint ## Everything: lint, then all tests with the emulator
 	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest
 
-bench: setup ## Measure the transform against json + pandas + CSV
+bench: setup ## Measure the transform against json + pandas + CSV, and the rebuild
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt
 	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks.transform
+	PYTHONPATH=. $(BIN)/python -m benchmarks.rebuild
 
 docs: setup ## Write the pages of docs/ that follow from the code and the templates anew
 	@for page in data_model configuration cost faults; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done

@@ -115,6 +115,13 @@ def _enrich_arguments(parser: argparse.ArgumentParser) -> None:
     _add_timeout(parser)
 
 
+def _rebuild_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--chart", metavar="CHART", help="this chart only (default: all charts)")
+    parser.add_argument("--from", dest="first", type=_day, metavar="YYYY-MM-DD", help="from this chart date on")
+    parser.add_argument("--to", dest="last", type=_day, metavar="YYYY-MM-DD", help="up to this chart date, included")
+    parser.add_argument("--dry-run", action="store_true", help="replace nothing, say what would be")
+
+
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "statement",
@@ -247,6 +254,23 @@ COMMANDS: tuple[Command, ...] = (
         ),
         entry="cli.withdrawing:withdraw_command",
         add_arguments=_withdraw_arguments,
+    ),
+    Command(
+        name="rebuild",
+        group="use",
+        summary="make the tables anew from the raw documents, and replace what differs",
+        description="Read all raw documents again, without asking Spotify, make the tables from them beside those that "
+        "are queried, check them, and replace the objects that differ, one by one. Loads may go on meanwhile, and lose "
+        "nothing. Days whose documents have expired stay as they are. Stopped, or run again, it does what is left. "
+        "With --chart, --from or --to rows of songs, albums and artists are made better, never taken back. Exit code 1 "
+        "if a damaged object could not be made anew, for want of documents.",
+        examples=(
+            "etl rebuild --dry-run",
+            "etl rebuild",
+            "etl rebuild --chart regional-global-daily --from 2025-01-01 --to 2025-12-31",
+        ),
+        entry="cli.rebuilding:rebuild_command",
+        add_arguments=_rebuild_arguments,
     ),
     Command(
         name="charts",

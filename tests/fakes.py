@@ -46,6 +46,10 @@ class MemoryStore:
     def keys(self, prefix: str) -> Iterator[str]:
         return iter(sorted(key for key in self.objects if key.startswith(prefix)))
 
+    def remove(self, key: str) -> None:
+        self.before_write(key)
+        self.objects.pop(key, None)
+
     def _write(self, key: str, body: bytes) -> bool:
         self.objects[key] = body
         self.writes.append(key)

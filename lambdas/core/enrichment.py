@@ -16,12 +16,12 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from lambdas.core.reading import API
 from lambdas.core.rows import milliseconds
 
 LEAST_CALLS: Final = 2
 """Of a run: one for its token, and one to ask about a song."""
 MAX_CALLS: Final = 10_000
-_FULL: Final = "api"
 
 
 class KnownSong(NamedTuple):
@@ -98,7 +98,7 @@ def plan_enrichment(
     unsettled: list[KnownSong] = []
     old: list[KnownSong] = []
     for song in songs:
-        full = song.detail == _FULL
+        full = song.detail == API
         if not full:
             (unsettled if song.song_id in cached else waiting).append(song)
         if song.song_id in on_newest and (song.observed_at <= oldest_kept if full else song.song_id in cached):

@@ -70,6 +70,10 @@ class SchemaMismatch(InvalidDocument):
     """A warehouse object's columns clash with the schema of its table (a type is never coerced)."""
 
 
+class NewerSchema(SchemaMismatch):
+    """A newer version wrote a warehouse object: this one could only write it back with less in it."""
+
+
 class WriteConflict(PipelineError):
     """An object was changed by another writer more often than the retries allow: try the same work again later."""
 

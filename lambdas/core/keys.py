@@ -6,6 +6,8 @@ Raw bucket:       raw/chart=<chart>/date=<YYYY-MM-DD>/<observed_at>-<provider>-<
                   quarantine/<key that could not be used>.json
                   state/<service>.json
 Warehouse bucket: <table>/year=<YYYY>/<chart>.parquet   and   <table>/<table>.parquet
+                  rebuild/<any of these>, while `etl rebuild` runs
+
 Keys that the project makes hold no spaces, colons or plus signs, so that no client or event has to escape them. Those
 of the inbox are what people make them: any text of up to 1,024 bytes.
 """
@@ -29,6 +31,8 @@ QUARANTINE_PREFIX = "quarantine/"
 INBOX_QUARANTINE_PREFIX = f"{QUARANTINE_PREFIX}{INBOX_PREFIX}"
 """Of the records of dropped files."""
 STATE_PREFIX = "state/"
+SHADOW_PREFIX = "rebuild/"
+"""Of the warehouse's bucket: where tables are made anew. It is no table's location, so that no query sees it."""
 SPOTIFY_RETENTION = {"retention": "spotify"}
 """Tag of raw documents that a poll fetched, and of cached answers. S3 expires them by it, for a lifecycle rule cannot
 see a provider in the middle of a key; documents without it, such as files that people bring, stay as long as their
@@ -81,6 +85,11 @@ def parse_raw_key(key: str) -> RawKey:
 def chart_prefix(chart: str) -> str:
     """Prefix of all raw documents of a chart."""
     return f"{RAW_PREFIX}chart={chart}/"
+
+
+def documents_prefix(chart: str, year: int) -> str:
+    """Prefix of all raw documents of a chart in a year."""
+    return f"{chart_prefix(chart)}date={year:04}-"
 
 
 def day_prefix(chart: str, chart_date: date) -> str:

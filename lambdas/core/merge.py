@@ -17,10 +17,11 @@ import msgspec
 from arro3.core import RecordBatch
 
 from lambdas.core.parquet import batch_of, column_values, date_numbers, joined, rows_of, take
+from lambdas.core.reading import API
 from lambdas.core.rows import Group, Row
 from lambdas.core.schema import Table
 
-DETAILS = ("incomplete", "csv", "public", "api")
+DETAILS = ("incomplete", "csv", "public", API)
 """How much a source tells of a song, least first: a file's text never replaces what the Web API told.
 
 `incomplete` is a file's song whose title or credit is not there, or was destroyed: it never replaces a whole one.
@@ -32,7 +33,7 @@ def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[i
 
     `replaced` maps a chart date (days since 1970-01-01) to its rows, which may be none.
     """
-    incoming = sorted(chain.from_iterable(replaced.values()), key=_sort_key(table))
+    incoming = sorted(chain.from_iterable(replaced.values()), key=sort_key(table))
     if existing is None:
         return batch_of(table, incoming)
     new = batch_of(table, incoming)
@@ -120,5 +121,6 @@ def _detail_rank(detail: object) -> int:
     return DETAILS.index(cast(str, detail))
 
 
-def _sort_key(table: Table) -> Callable[[Row], Row]:
+def sort_key(table: Table) -> Callable[[Row], Row]:
+    """What the rows of a table with a chart date are ordered by within their object."""
     return itemgetter(*(table.index(name) for name in ("chart_date", *table.key)))

@@ -15,7 +15,7 @@ from arro3.core import Array, DataType, Field, RecordBatch, Schema
 from arro3.core import Table as ArrowTable
 from arro3.io import read_parquet, write_parquet
 
-from lambdas.core.errors import SchemaMismatch
+from lambdas.core.errors import NewerSchema, SchemaMismatch
 from lambdas.core.rows import Row, Value
 from lambdas.core.schema import SCHEMA_VERSION, ColumnType, Table
 
@@ -24,7 +24,7 @@ VERSION_KEY = "schema_version"
 # once for each column, is two thirds of the write's CPU, to save some 20 KB (benchmarks/RESULTS.md).
 _SMALL_ROWS = 1000
 _MAGIC = b"PAR1"
-_RESTORE = "restore the object's previous version in S3"
+_RESTORE = "restore the object's previous version in S3, or make it anew with `etl rebuild`"
 _REMEDY = f"deploy the version that wrote it, or {_RESTORE}"
 _ALL_ROWS = 1 << 20  # rows of a batch when reading: more than any object holds
 
@@ -120,9 +120,9 @@ def encode(batch: RecordBatch) -> bytes:
 def decode(table: Table, body: bytes, *, name: str) -> RecordBatch:
     """The rows of the object `name`, with the columns of today: a column that the object lacks is null.
 
-    Raises SchemaMismatch if it is no Parquet file, if a newer schema version wrote it, if it has a column that this
-    code does not know (writing it back would lose that column), or if a column has another type: none is converted, int
-    to bigint neither.
+    Raises SchemaMismatch if it is no Parquet file, or if a column has another type: none is converted, int to bigint
+    neither. Raises NewerSchema if a newer schema version wrote it, or if it has a column that this code does not know:
+    writing it back would lose that column.
     """
     whole = _read(body, name)
     written_by = _schema_version(whole.schema, name)
@@ -132,7 +132,7 @@ def decode(table: Table, body: bytes, *, name: str) -> RecordBatch:
         )
     present = set(whole.column_names)
     if unknown := present - set(table.column_names):
-        raise SchemaMismatch(f"{name}: has columns this version does not know: {', '.join(sorted(unknown))}: {_REMEDY}")
+        raise NewerSchema(f"{name}: has columns this version does not know: {', '.join(sorted(unknown))}: {_REMEDY}")
     arrays = []
     for column in table.columns:
         if column.name not in present:

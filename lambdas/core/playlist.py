@@ -13,12 +13,11 @@ from lambdas.core.documents import DocumentHeader
 from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart
 from lambdas.core.expectations import compare
 from lambdas.core.gates import EMPTY, GAP, NO_ID, NO_RELEASE_DATE, POSITION_IMPOSSIBLE, POSITION_TWICE, SONG_TWICE
-from lambdas.core.reading import LARGEST_INT, Reading, checked_id, first_few
+from lambdas.core.reading import API, LARGEST_INT, Reading, checked_id, first_few
 from lambdas.core.rows import Row, days, milliseconds
 from lambdas.core.schema import CHART_ENTRIES
 from lambdas.core.web_api import Album, Entry, Page, PlaylistAnswer, Song, link, page_in
 
-_DETAIL = "api"
 _POSITION = CHART_ENTRIES.index("position")
 _NO_FIGURES = (None,) * 4
 """A playlist tells no official previous position, peak, periods on chart, nor label."""
@@ -152,7 +151,7 @@ def read_song(song: Song, song_id: str, position: int | None, observed: int, rea
             song.track_number,
             song.popularity,
             link(song.external_urls),
-            _DETAIL,
+            API,
             observed,
         ),
     )
@@ -163,10 +162,10 @@ def read_song(song: Song, song_id: str, position: int | None, observed: int, rea
             reading.warn(NO_ID, f"artist {artist.name!r}{where}")
             continue
         artist_id = artist.id
-        credit.append((song_id, artist_position, artist_id, _DETAIL, observed))
+        credit.append((song_id, artist_position, artist_id, API, observed))
         if artist_id not in artists:
             checked_id(artist_id, "artist", position)
-            artists[artist_id] = ((artist_id, artist.name, link(artist.external_urls), _DETAIL, observed),)
+            artists[artist_id] = ((artist_id, artist.name, link(artist.external_urls), API, observed),)
     if credit:
         reading.song_artists[song_id] = tuple(credit)
 
@@ -185,7 +184,7 @@ def _album_row(album: Album, album_id: str, observed: int, reading: Reading) -> 
         album.total_tracks,
         None if image is None else image.url,
         link(album.external_urls),
-        _DETAIL,
+        API,
         observed,
     )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from lambdas.core.errors import InvalidDocument
 from lambdas.core.gates import ID_MALFORMED, SOFT, Gate
 from lambdas.core.rows import Group, Row
-from lambdas.core.schema import Table
+from lambdas.core.schema import SONGS, Table
 
 ID_LENGTH = 22
+API = "api"
+"""The detail of what the Web API tells: all there is."""
 LARGEST_INT = 2**31 - 1
 """The greatest value of an int column."""
 _SAID_OF_A_GATE = 5
@@ -44,6 +46,12 @@ class Reading:
     def warn(self, gate: Gate, words: str) -> None:
         """Let the document through a soft gate."""
         self.warned.setdefault(gate, []).append(words)
+
+    @property
+    def told_at(self) -> set[int]:
+        """When its songs were observed (milliseconds): one moment, for a document or an answer has one."""
+        moment = SONGS.index("observed_at")
+        return {cast(int, row[moment]) for rows in self.songs.values() for row in rows}
 
     @property
     def warnings(self) -> list[str]:

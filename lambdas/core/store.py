@@ -41,6 +41,14 @@ class ObjectStore(Protocol):
         ...
 
 
+class RemovableStore(ObjectStore, Protocol):
+    """A bucket whose objects may be taken away: no function may, only who runs the stage."""
+
+    def remove(self, key: str) -> None:
+        """Take the object away, if it is there."""
+        ...
+
+
 def raw_documents(store: ObjectStore, prefix: str) -> Iterator[tuple[str, RawKey]]:
     """The raw documents under a prefix, in order of their keys: each key, and what it tells.
 

@@ -29,10 +29,10 @@ from lambdas.core.gates import DATE_IMPOSSIBLE
 from lambdas.core.keys import (
     RawKey,
     cached_song_key,
-    chart_prefix,
     chart_year_key,
     day_prefix,
     dimension_key,
+    documents_prefix,
 )
 from lambdas.core.merge import better, replace_days, upsert
 from lambdas.core.providers import read_document
@@ -76,6 +76,21 @@ class _Read:
     reading: Reading
 
 
+@dataclass(frozen=True)
+class Day:
+    """What the usable documents of one chart date, under `keys`, say.
+
+    `readings` are of all of them, for the dimensions. `is_told` is false where all that is left is the operator's word
+    that lifts a withdrawal: it brings back a chart that other documents told, and says nothing of it.
+    """
+
+    keys: Sequence[str]
+    entries: Sequence[Row]
+    snapshots: Sequence[Row]
+    readings: Sequence[Reading]
+    is_told: bool
+
+
 @dataclass
 class Warehouse:
     """The tables of one stage, and the raw zone they are a function of.
@@ -105,7 +120,7 @@ class Warehouse:
         entries_key = chart_year_key(CHART_ENTRIES, chart, year)
         snapshots_key = chart_year_key(SNAPSHOTS, chart, year)
         for attempt in range(MAX_ATTEMPTS):
-            self._pause(attempt)
+            self.pause(attempt)
             held_entries, held_snapshots = self.tables.get(entries_key), self.tables.get(snapshots_key)
             if (held_entries is None) != (held_snapshots is None):
                 # Somebody deleted the other one, or its first writer was cut short: these days alone would be taken for
@@ -139,7 +154,7 @@ class Warehouse:
         readings = [
             reading
             for song_id in sorted(set(song_ids))
-            if (reading := self._read_answer(cached_song_key(song_id), report)) is not None
+            if (reading := self.read_answer(cached_song_key(song_id), report)) is not None
         ]
         self._write_dimensions(readings, report)
         return report
@@ -147,6 +162,23 @@ class Warehouse:
     def quarantine(self, key: str, reason: str) -> None:
         """Keep on record that the object under `key` cannot be used, and why. The object itself stays where it is."""
         Quarantine(self.raw, self.code_version, self.now).keep(key, reason)
+
+    def read_day(self, listed: Iterable[tuple[str, RawKey]], report: LoadReport) -> Day | None:
+        """What a day's documents say, under whose keys they are listed; None if none of them can be used.
+
+        Those that cannot are quarantined with their reason.
+        """
+        read = [item for key, parts in listed if (item := self._read(key, parts.digest, report)) is not None]
+        if not read:
+            return None
+        best = winner(read)
+        return Day(
+            keys=[item.key for item in read],
+            entries=best.reading.entries,
+            snapshots=_snapshot_rows(read),
+            readings=[item.reading for item in read],
+            is_told=best.document.withdrawal or not best.document.by_operator,
+        )
 
     def _read_days(
         self, chart: str, year: int, wanted: Sequence[date], known: dict[str, _Read | None], report: LoadReport
@@ -162,11 +194,11 @@ class Warehouse:
 
     def _all_dates(self, chart: str, year: int) -> list[date]:
         """The dates of a year that the raw zone holds documents of."""
-        return sorted({parts.chart_date for _, parts in raw_documents(self.raw, f"{chart_prefix(chart)}date={year}-")})
+        return sorted({parts.chart_date for _, parts in raw_documents(self.raw, documents_prefix(chart, year))})
 
     def _list_days(self, chart: str, year: int, wanted: Sequence[date]) -> list[tuple[str, RawKey]]:
         if len(wanted) >= _LIST_WHOLE_YEAR_FROM:
-            prefixes = [f"{chart_prefix(chart)}date={year}-"]
+            prefixes = [documents_prefix(chart, year)]
         else:
             prefixes = [day_prefix(chart, day) for day in wanted]
         listed = (pair for prefix in prefixes for pair in raw_documents(self.raw, prefix))
@@ -186,7 +218,7 @@ class Warehouse:
         report.documents += 1
         return _Read(key=key, document=document, rank=document.rank(digest), reading=reading)
 
-    def _read_answer(self, key: str, report: LoadReport) -> Reading | None:
+    def read_answer(self, key: str, report: LoadReport) -> Reading | None:
         """What the cached answer under `key` tells; None if it is gone, or cannot be used (then it is quarantined)."""
         try:
             stored = self.raw.get(key, max_bytes=MAX_STORED_BYTES)
@@ -215,13 +247,13 @@ class Warehouse:
     def _write_dimension(self, table: Table, groups: Mapping[str, Group], report: LoadReport) -> None:
         key = dimension_key(table)
         for attempt in range(MAX_ATTEMPTS):
-            self._pause(attempt)
+            self.pause(attempt)
             held = self.tables.get(key)
             existing = _decoded(table, key, held)
             merged = upsert(table, existing, groups)
             if merged is None:
                 return
-            if self._put(key, parquet.encode(merged), held):
+            if self.put(key, parquet.encode(merged), held):
                 report.objects_written += 1
                 if table is SONGS:  # one row a song, and none is ever taken away
                     report.new_songs += merged.num_rows - (0 if existing is None else existing.num_rows)
@@ -241,16 +273,20 @@ class Warehouse:
         body = parquet.encode(replace_days(table, _decoded(table, key, held), replaced))
         if held is not None and held.body == body:
             return True
-        if not self._put(key, body, held):
+        if not self.put(key, body, held):
             return False
         report.objects_written += 1
         return True
 
-    def _put(self, key: str, body: bytes, held: StoredObject | None) -> bool:
+    def put(self, key: str, body: bytes, held: StoredObject | None) -> bool:
+        """Write a table's object on condition that it is as it was read; False, and nothing written, if it is not."""
         return self.tables.put_new(key, body) if held is None else self.tables.replace(key, body, etag=held.etag)
 
-    def _pause(self, attempt: int) -> None:
-        """Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
+    def pause(self, attempt: int) -> None:
+        """Wait before another attempt, not before the first.
+
+        Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+        """
         if attempt:
             self.sleep(self.jitter() * min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt))
 

@@ -177,6 +177,28 @@ def test_every_real_chart_file_is_imported_exactly_answers_without_albums_and_ag
     assert etl.objects("warehouse") == warehouse
 
 
+@pytest.mark.usefixtures("polled")
+def test_damaged_and_missing_tables_are_made_anew_to_the_byte_from_the_raw_documents(etl: Etl) -> None:
+    etl.succeed("rebuild")  # other tests of the session delete documents
+    before, raw, calls = etl.objects("warehouse"), etl.objects("raw"), len(etl.control_spotify("GET", "requests"))
+    assert "0 replaced" in etl.succeed("rebuild")
+    newest = max(key for key in before if key.startswith("chart_entries/") and DAILY in key)
+    bucket = etl.bucket("warehouse")
+    etl.s3.put_object(Bucket=bucket, Key="songs/songs.parquet", Body=before["songs/songs.parquet"][:500])
+    etl.s3.delete_object(Bucket=bucket, Key=newest)
+    damaged = etl.objects("warehouse")
+    said = etl.succeed("rebuild", "--dry-run")
+    assert "2 would be replaced; nothing was written" in said
+    assert etl.objects("warehouse") == damaged
+    said = etl.succeed("rebuild")
+    assert "could not be read" in said
+    assert "was missing" in said
+    assert etl.objects("warehouse") == before
+    assert etl.objects("raw") == raw
+    assert len(etl.control_spotify("GET", "requests")) == calls
+    assert "no documents of no-such-chart" in etl.fail("rebuild", "--chart", "no-such-chart")
+
+
 @requires_payloads
 def test_files_that_are_no_charts_are_refused_by_a_line_each_and_write_nothing(etl: Etl) -> None:
     before = etl.objects("raw")

@@ -35,7 +35,7 @@ from tests.fakes import MemoryStore
 from tests.tables import read_table
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
-DATES = (date(2024, 2, 29), date(2025, 12, 31), date(2026, 1, 1))
+DATES = (date(2024, 2, 29), date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 2))
 MOMENTS = tuple(datetime(2026, 1, 2, tzinfo=UTC) + timedelta(hours=6 * n) for n in range(3))
 
 songs = st.builds(

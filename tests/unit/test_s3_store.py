@@ -55,6 +55,15 @@ def test_a_missing_object_is_none(client: S3Client) -> None:
     assert S3Store(client, "bucket").get("missing") is None
 
 
+def test_a_removed_object_is_gone_and_removing_it_again_is_no_error(client: S3Client) -> None:
+    store = S3Store(client, "bucket")
+    for key in ("a", "b"):
+        store.put_new(key, b"1")
+    store.remove("a")
+    store.remove("a")
+    assert list(store.keys("")) == ["b"]
+
+
 def test_an_object_over_the_cap_is_not_read(client: S3Client) -> None:
     store = S3Store(client, "bucket")
     store.put_new("big", b"12345")

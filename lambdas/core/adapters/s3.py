@@ -75,6 +75,9 @@ class S3Store:
             for entry in page.get("Contents", []):
                 yield entry["Key"]
 
+    def remove(self, key: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=key)
+
     @staticmethod
     def _lost_race(error: ClientError) -> bool:
         """False if a conditional write lost its race; any other error is raised again."""
