@@ -37,7 +37,10 @@ from stacks.constructs.queue import DeadLetters, QueueWithDeadLetters
 FUNCTION_TIMEOUT = Duration.seconds(120)
 ENRICH_TIMEOUT = Duration.seconds(300)
 """300 calls at a second each; a run that has no more time goes on at the next one."""
-BATCH_SIZE = 30
+BATCH_SIZE = 100
+"""Documents that come in one by one are not held up by it; of a backfill, a batch writes each object once. A larger one
+costs less CPU a document (benchmarks/RESULTS.md), and takes longer to repeat: in the worst case, 100 charts and years,
+this one takes some 15 of the function's 120 seconds for its requests."""
 IMPORT_BATCH_SIZE = 1
 """A dropped file may be anything, up to what takes all memory or time: with one a batch, that harms no other."""
 IMPORT_CONCURRENCY = 2

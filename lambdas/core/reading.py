@@ -64,6 +64,11 @@ class Reading:
         held: DimensionRows = getattr(self, table.name)
         return held
 
+    def forget_dimensions(self) -> None:
+        """Let go of the rows of all dimensions, which are most of its memory."""
+        for held in (self.songs, self.albums, self.artists, self.song_artists):
+            held.clear()
+
 
 def checked_id(text: str, noun: str, position: int | None) -> str:
     """A Spotify id: 22 letters and digits. Raises InvalidDocument for anything else, with the position if any."""

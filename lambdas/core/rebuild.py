@@ -170,6 +170,7 @@ class Rebuild:
         self._songs: set[str] = set()
         self._remains = Remains(now)
         self._late: list[DimensionRows] = []
+        self._took_back = False
 
     def run(self) -> RebuildReport:
         """Make the tables anew, check them, replace what differs, and remove the shadow, come what may.
@@ -358,6 +359,11 @@ class Rebuild:
         # Documents found late at one dimension: those that were replaced before it lack their rows.
         for rows in self._late:
             self._better_dimensions(rows)
+        if self._took_back:
+            # An answer that came since the cache was read, and was loaded, lost to the rows that are now taken back.
+            rows = DimensionRows()
+            self._add_cached_answers(rows)
+            self._better_dimensions(rows)
         for number, (chart, year) in enumerate(years, len(DIMENSIONS)):
             self._replace_year(chart, year)
             self._on_progress("replace", number, total)
@@ -400,6 +406,7 @@ class Rebuild:
         stays: Stays = self._remains.stays(table) if self._scope.is_whole else _all_stay
         batch, unreadable = self._read_held(table, key, held, whole=self._scope.is_whole)
         settled, taken_back = settle(table, batch, self._shadow.batch(table, key), stays=stays)
+        self._took_back |= bool(taken_back)
         if (taken_back or unreadable) and self._make_again_what_changed():
             settled, _ = settle(table, batch, self._shadow.batch(table, key), stays=stays)
         return parquet.encode(settled)

@@ -37,6 +37,7 @@ from lambdas.core.keys import (
 from lambdas.core.merge import better, replace_days, upsert
 from lambdas.core.providers import read_document
 from lambdas.core.quarantine import Quarantine
+from lambdas.core.read_ahead import ReadAhead
 from lambdas.core.reading import Reading
 from lambdas.core.rows import Group, Row, days, milliseconds
 from lambdas.core.schema import CHART_ENTRIES, DIMENSIONS, SCHEMA_VERSION, SNAPSHOTS, SONGS, Table
@@ -47,6 +48,11 @@ _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 2.0
 # From this many days of one year on, one listing of the year's documents is cheaper than one listing a day.
 _LIST_WHOLE_YEAR_FROM = 4
+
+_AT_ONCE = 8
+"""Documents fetched at once: S3 takes some 20 ms to hand one over, and reading it 2 to 5."""
+_GATHERED_ENTRIES = 100_000
+"""Entries held of documents whose days wait to be loaded: some 50 MB, or 500 documents of 200."""
 
 ChartYear: TypeAlias = tuple[str, int]
 
@@ -92,6 +98,19 @@ class Day:
 
 
 @dataclass
+class Gathered:
+    """Documents that were read before the days that they are of are loaded."""
+
+    read: dict[str, _Read | None] = field(default_factory=dict)
+    """By key; None for one that is gone, or in quarantine."""
+    errors: dict[str, Exception] = field(default_factory=dict)
+    """By key, why one could not be read now: the load of its day ends with it."""
+    in_dimensions: set[str] = field(default_factory=set)
+    """Keys of those whose songs, albums and artists the tables have."""
+    report: LoadReport = field(default_factory=LoadReport)
+
+
+@dataclass
 class Warehouse:
     """The tables of one stage, and the raw zone they are a function of.
 
@@ -105,8 +124,42 @@ class Warehouse:
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
 
-    def load(self, chart: str, year: int, dates: Iterable[date]) -> LoadReport:
+    def gather(self, keys: Iterable[RawKey]) -> Gathered:
+        """Read the documents under these keys, of whatever charts, and merge what they say into the dimensions at once.
+
+        A dimension is one object for all charts: merged for each chart and year by itself, it would be written as
+        often. The loads of their days come next, are handed what was gathered, and count it as loaded. What passes the
+        room for it is not read: the load of its day does. Raises as `load` if a dimension cannot be written.
+        """
+        gathered = Gathered()
+        readings: list[Reading] = []
+        wanted = {str(parts): parts for parts in keys}
+        room = _GATHERED_ENTRIES
+        with ReadAhead(self.raw, at_once=min(_AT_ONCE, len(wanted)), max_bytes=MAX_STORED_BYTES) as raw:
+            raw.expect(wanted)
+            for key, parts in wanted.items():
+                if room <= 0:
+                    break
+                try:
+                    read = self._read(raw, key, parts.digest, gathered.report)
+                except Exception as error:  # noqa: BLE001 - raised by the load of its day: others are not held up
+                    gathered.errors[key] = error
+                    continue
+                gathered.read[key] = read
+                if read is not None:
+                    readings.append(read.reading)
+                    room -= len(read.reading.entries)
+        self._write_dimensions(readings, gathered.report)
+        for reading in readings:
+            reading.forget_dimensions()
+        gathered.report.documents = 0
+        gathered.in_dimensions = {key for key, read in gathered.read.items() if read is not None}
+        return gathered
+
+    def load(self, chart: str, year: int, dates: Iterable[date], *, gathered: Gathered | None = None) -> LoadReport:
         """Make the tables agree with the raw documents of these dates (all of one chart and year).
+
+        Of those that were `gathered` none is read again.
 
         Documents that cannot be used are quarantined with their reason, and the rest go on; a date whose documents are
         all gone is left as it is. Where one of the year's two objects is missing, all dates of the year are loaded.
@@ -115,8 +168,8 @@ class Warehouse:
         """
         wanted = sorted(set(dates))
         report = LoadReport()
-        known: dict[str, _Read | None] = {}
-        in_dimensions: set[str] = set()
+        known = {} if gathered is None else gathered.read
+        in_dimensions = set() if gathered is None else gathered.in_dimensions
         entries_key = chart_year_key(CHART_ENTRIES, chart, year)
         snapshots_key = chart_year_key(SNAPSHOTS, chart, year)
         for attempt in range(MAX_ATTEMPTS):
@@ -126,7 +179,7 @@ class Warehouse:
                 # Somebody deleted the other one, or its first writer was cut short: these days alone would be taken for
                 # the whole year.
                 wanted = self._all_dates(chart, year)
-            read = self._read_days(chart, year, wanted, known, report)
+            read = self._read_days(chart, year, wanted, known, {} if gathered is None else gathered.errors, report)
             if not read:
                 return report
             # Once for each document, however often the days are tried again: what a dimension has taken in stays in it.
@@ -139,6 +192,7 @@ class Warehouse:
                 SNAPSHOTS, snapshots_key, held_snapshots, snapshots, report
             ):
                 report.days = len(read)
+                report.documents = sum(map(len, read.values()))
                 report.entries = sum(map(len, entries.values()))
                 return report
             report.conflicts += 1
@@ -168,7 +222,7 @@ class Warehouse:
 
         Those that cannot are quarantined with their reason.
         """
-        read = [item for key, parts in listed if (item := self._read(key, parts.digest, report)) is not None]
+        read = [item for key, parts in listed if (item := self._read(self.raw, key, parts.digest, report)) is not None]
         if not read:
             return None
         best = winner(read)
@@ -181,13 +235,21 @@ class Warehouse:
         )
 
     def _read_days(
-        self, chart: str, year: int, wanted: Sequence[date], known: dict[str, _Read | None], report: LoadReport
+        self,
+        chart: str,
+        year: int,
+        wanted: Sequence[date],
+        known: dict[str, _Read | None],
+        errors: Mapping[str, Exception],
+        report: LoadReport,
     ) -> dict[date, list[_Read]]:
         """The usable documents of each day; days without any are left out. Immutable documents are read once."""
         read: dict[date, list[_Read]] = {}
         for key, parts in self._list_days(chart, year, wanted):
+            if key in errors:
+                raise errors[key]
             if key not in known:
-                known[key] = self._read(key, parts.digest, report)
+                known[key] = self._read(self.raw, key, parts.digest, report)
             if (item := known[key]) is not None:
                 read.setdefault(parts.chart_date, []).append(item)
         return read
@@ -204,10 +266,10 @@ class Warehouse:
         listed = (pair for prefix in prefixes for pair in raw_documents(self.raw, prefix))
         return [(key, parts) for key, parts in listed if parts.chart_date in wanted]
 
-    def _read(self, key: str, digest: str, report: LoadReport) -> _Read | None:
+    def _read(self, raw: ObjectStore, key: str, digest: str, report: LoadReport) -> _Read | None:
         """The document under `key`; None if it is gone, or cannot be used (then it is quarantined)."""
         try:
-            stored = self.raw.get(key, max_bytes=MAX_STORED_BYTES)
+            stored = raw.get(key, max_bytes=MAX_STORED_BYTES)
             if stored is None:
                 return None
             document, reading = read_document(stored.body, key=key)

@@ -28,7 +28,7 @@ from lambdas.core.events import Batch, BatchAnswer, Message, decode_event
 from lambdas.core.gates import STRAY
 from lambdas.core.keys import CACHED_SONGS_PREFIX, RawKey, parse_cached_song_key, parse_raw_key
 from lambdas.core.metrics import CHART_ENTRIES, DOCUMENTS_LOADED, NEW_SONGS, QUARANTINED_DOCUMENTS, Metric, MetricSink
-from lambdas.core.warehouse import LoadReport, Warehouse, group_by_chart_year
+from lambdas.core.warehouse import Gathered, LoadReport, Warehouse, group_by_chart_year
 
 _log = logging.getLogger("transform")
 
@@ -93,7 +93,11 @@ def handler(event: Batch, context: object) -> BatchAnswer:  # noqa: ARG001 - Lam
 
 
 def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
-    """Load the days that the messages name, grouped by chart and year, and the songs, all at once."""
+    """Load the days that the messages name, grouped by chart and year, and the songs, all at once.
+
+    What the documents of all charts say of songs, albums and artists is merged first, and once: a dimension is one
+    object, and the dearest of a batch's writes.
+    """
     processed = Processed()
     by_key: dict[RawKey, list[str]] = {}
     by_song: dict[str, list[str]] = {}
@@ -115,8 +119,15 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
                 processed.quarantined += 1
             else:
                 processed.failed.append(identifier)
+    try:
+        gathered = _gather(warehouse, by_key.keys(), processed)
+    except (PipelineError, BotoCoreError, ClientError) as error:
+        _log.error("no chart could be loaded", extra={"reason": str(error)})
+        processed.failed += [identifier for identifiers in by_key.values() for identifier in identifiers]
+        by_key.clear()
+        gathered = None
     for (chart, year), dates in group_by_chart_year(by_key).items():
-        unloaded = _load(warehouse, chart, year, dates, processed)
+        unloaded = _load(warehouse, chart, year, dates, processed, gathered)
         processed.failed += [
             identifier
             for key, identifiers in by_key.items()
@@ -139,10 +150,28 @@ def _quarantine(warehouse: Warehouse, key: str, reason: str) -> bool:
     return True
 
 
-def _load(warehouse: Warehouse, chart: str, year: int, dates: set[date], processed: Processed) -> set[date]:
+def _gather(warehouse: Warehouse, keys: Collection[RawKey], processed: Processed) -> Gathered | None:
+    """Read the documents of all charts; None if a defect of ours prevents it: then each chart is loaded by itself.
+
+    Raises PipelineError, BotoCoreError or ClientError if a dimension cannot be written, which holds for every chart.
+    """
+    try:
+        gathered = warehouse.gather(keys)
+    except (PipelineError, BotoCoreError, ClientError):
+        raise
+    except Exception as error:  # noqa: BLE001 - logged with its traceback, and the load that it is of ends with it again
+        _log.exception("a batch could not be read at once", extra={"reason": str(error)})
+        return None
+    _count(gathered.report, processed, "gathered", {})
+    return gathered
+
+
+def _load(
+    warehouse: Warehouse, chart: str, year: int, dates: set[date], processed: Processed, gathered: Gathered | None
+) -> set[date]:
     """Load the dates; those that failed. Trouble of one chart, of whatever kind, never holds up the others."""
     try:
-        report = warehouse.load(chart, year, dates)
+        report = warehouse.load(chart, year, dates, gathered=gathered)
     except (PipelineError, BotoCoreError, ClientError) as error:
         _log.error("a chart could not be loaded", extra={"chart": chart, "year": year, "reason": str(error)})
         return dates
@@ -151,8 +180,8 @@ def _load(warehouse: Warehouse, chart: str, year: int, dates: set[date], process
         _log.exception("a chart could not be loaded", extra={"chart": chart, "year": year, "reason": str(error)})
         if len(dates) == 1:
             return dates
-        return {day for day in dates if _load(warehouse, chart, year, {day}, processed)}
-    _count(report, processed, {"chart": chart, "year": year})
+        return {day for day in dates if _load(warehouse, chart, year, {day}, processed, gathered)}
+    _count(report, processed, "loaded", {"chart": chart, "year": year})
     return set()
 
 
@@ -170,12 +199,12 @@ def _load_songs(warehouse: Warehouse, song_ids: Collection[str], processed: Proc
         if len(song_ids) == 1:
             return list(song_ids)
         return [failed for song_id in sorted(song_ids) for failed in _load_songs(warehouse, {song_id}, processed)]
-    _count(report, processed, {"songs": len(song_ids)})
+    _count(report, processed, "loaded", {"songs": len(song_ids)})
     return []
 
 
-def _count(report: LoadReport, processed: Processed, what: Mapping[str, object]) -> None:
+def _count(report: LoadReport, processed: Processed, done: str, what: Mapping[str, object]) -> None:
     processed.add(report)
     for key, reason in report.quarantined.items():
         _log.warning("quarantined", extra={"key": key, "reason": reason})
-    _log.info("loaded", extra={**what, **asdict(report)})
+    _log.info(done, extra={**what, **asdict(report)})

@@ -103,8 +103,8 @@ class _Tally(logging.Handler):
         self.unexpected: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage() == "loaded":
-            self.merges += 1
+        if record.getMessage() in ("gathered", "loaded"):
+            self.merges += record.getMessage() == "loaded"
             self.conflicts += vars(record)["conflicts"]
         elif "lost to other writers" not in vars(record).get("reason", ""):
             self.unexpected.append(f"{record.getMessage()}: {vars(record).get('reason')}")
