@@ -73,7 +73,8 @@ def test_all_stages_synthesize_without_aws_and_a_network_and_cdks_own_validation
     code, said = validated.wait()
     # Nobody would hear of a validation that does not run, or only warns: hence one stack that it must refuse.
     assert code == 1, said
-    assert said.splitlines()[-1].startswith("error: the templates do not pass their checks: ")
+    # CDK's own lines come from a process of its own, and on a busy machine the last of them after ours.
+    assert "\nerror: the templates do not pass their checks: " in said
     assert "Traceback" not in said
     refused = {
         finding.path
