@@ -17,7 +17,7 @@ from lambdas.core.adapters.credentials import read_credentials
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
 from lambdas.core.adapters.metrics import EmfMetrics
-from lambdas.core.adapters.s3 import S3Store
+from lambdas.core.adapters.s3 import PATIENCE, S3Store
 from lambdas.core.enrichment import SongSource
 from lambdas.core.errors import PipelineError
 from lambdas.core.keys import SPOTIFY_RETENTION
@@ -84,7 +84,7 @@ def _enrich(event: object, context: LambdaContext, environment: Environment) -> 
         max_calls=request.max_calls or environment.enrichment_calls_per_run,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS,
     )
-    client = boto3.client("s3")
+    client = boto3.client("s3", config=PATIENCE)
     # What is remembered of limits is no answer of Spotify's, and does not expire.
     memory = RateLimitMemory(S3Store(client, environment.raw_bucket), "web_api")
     enrichment = Enrichment(
@@ -120,5 +120,5 @@ def _open_source(environment: Environment, budget: Budget) -> SongSource:
     endpoint = environment.spotify_endpoint
     address = SPOTIFY if endpoint is None else SpotifyAddress.at(endpoint)
     parameter = environment.spotify_credentials_parameter
-    credentials = read_credentials(boto3.client("ssm"), parameter, stage=environment.stage)
+    credentials = read_credentials(boto3.client("ssm", config=PATIENCE), parameter, stage=environment.stage)
     return WebApiSongs(credentials, budget, stage=environment.stage, address=address)

@@ -14,7 +14,7 @@ from lambdas.core.adapters.credentials import Credentials, read_credentials
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
 from lambdas.core.adapters.metrics import EmfMetrics
-from lambdas.core.adapters.s3 import S3Store
+from lambdas.core.adapters.s3 import PATIENCE, S3Store
 from lambdas.core.authorization import days_left
 from lambdas.core.errors import CredentialsMissing, PipelineError
 from lambdas.core.keys import SPOTIFY_RETENTION
@@ -85,7 +85,7 @@ def _poll(event: object, context: LambdaContext, environment: Environment) -> Po
         max_calls=MAX_CALLS,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS,
     )
-    s3 = boto3.client("s3")
+    s3 = boto3.client("s3", config=PATIENCE)
     store = S3Store(s3, environment.raw_bucket, tags=SPOTIFY_RETENTION)
     # Without the tag: what is remembered is ours, and does not expire.
     memory_store = S3Store(s3, environment.raw_bucket)
@@ -136,7 +136,7 @@ class _StoredCredentials:
         if self._read is None:
             parameter, stage = self._environment.spotify_credentials_parameter, self._environment.stage
             try:
-                self._read = read_credentials(boto3.client("ssm"), parameter, stage=stage)
+                self._read = read_credentials(boto3.client("ssm", config=PATIENCE), parameter, stage=stage)
             except Exception as error:  # noqa: BLE001 - raised below
                 self._read = error
         if isinstance(self._read, Exception):

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.core.adapters.environment import read_environment
 from lambdas.core.adapters.logs import configure_logs
 from lambdas.core.adapters.metrics import EmfMetrics
-from lambdas.core.adapters.s3 import S3Store
+from lambdas.core.adapters.s3 import PATIENCE, S3Store
 from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey
 from lambdas.core.events import Batch, BatchAnswer, Message, decode_event
@@ -51,7 +51,7 @@ class Processed:
 def _opened() -> tuple[Inbox, MetricSink]:
     environment = read_environment(Environment, os.environ)
     configure_logs(environment.log_level)
-    store = S3Store(boto3.client("s3"), environment.raw_bucket)
+    store = S3Store(boto3.client("s3", config=PATIENCE), environment.raw_bucket)
     return Inbox(store, code_version=environment.code_version), EmfMetrics(environment.stage)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from moto import mock_aws
 
 from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.errors import InvalidDocument
+from tests.payloads import REPOSITORY
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -105,3 +107,14 @@ def test_no_right_to_tag_is_asked_for_where_there_are_no_tags(client: S3Client) 
     with Stubber(client) as stub:
         stub.add_response("put_object", {}, {"Bucket": "bucket", "Key": "a", "Body": b"1", "IfNoneMatch": "*"})
         assert S3Store(client, "bucket").put_new("a", b"1")
+
+
+@pytest.mark.parametrize("function", ["extract", "import_chart", "enrich", "transform"])
+def test_no_function_asks_aws_with_more_patience_than_its_time(function: str) -> None:
+    tree = ast.parse((REPOSITORY / "lambdas" / function / "handler.py").read_text("utf-8"))
+    clients = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "boto3.client"
+    ]
+    assert clients
+    for call in clients:
+        assert [ast.unparse(word) for word in call.keywords] == ["config=PATIENCE"], ast.unparse(call)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 PATIENCE: Final = Config(connect_timeout=5, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 4})
-"""How a function asks S3: four attempts within 70 seconds. With botocore's own 60 seconds for each, a second answer
-that does not come would be the end of the function's time, and its whole batch would come again without a cause."""
+"""How a function asks S3 and SSM: four attempts within 70 seconds. With botocore's own 60 seconds for each, a second
+answer that does not come would be the end of the function's time, and nothing would say why."""
 
 
 class _Tagging(TypedDict, total=False):
