@@ -143,7 +143,8 @@ def test_a_batch_fails_by_the_message_and_concurrency_is_held_by_the_event_sourc
             assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
             assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
         assert mappings["Transform"]["ScalingConfig"]["MaximumConcurrency"] == config.transform_concurrency
-        assert mappings["Transform"]["BatchSize"] == 30
+        assert mappings["Transform"]["BatchSize"] == 100
+        assert mappings["Transform"]["MaximumBatchingWindowInSeconds"] >= 1, "without one, SQS hands over ten at most"
         for function in resources(template, "AWS::Lambda::Function").values():
             assert "ReservedConcurrentExecutions" not in function["Properties"]
 
