@@ -122,22 +122,25 @@ def quota_mode_finding(holds_popularity: Sequence[bool]) -> Finding:
 
 def sign_in_finding(credentials: Credentials, *, stage: str, now: datetime) -> Finding:
     """How long the user's sign-in lasts; an app's own credentials do not end."""
-    check, again = "sign-in", f"`etl login --stage {stage}`"
     if not credentials.refresh_token:
-        return Finding("ok", check, "no user is signed in, and an app's own credentials do not expire")
-    if credentials.authorized_at is None:
-        return Finding(
-            "warning",
-            check,
-            f"a user is signed in, it is not known since when; it lasts six months: {again} begins anew",
-        )
-    left, until = days_left(credentials.authorized_at, now=now), f"{runs_out(credentials.authorized_at):%Y-%m-%d}"
+        return Finding("ok", "sign-in", "no user is signed in, and an app's own credentials do not expire")
+    began = credentials.authorized_at
+    left = None if began is None else days_left(began, now=now)
+    mark: Mark = "FAILED" if left == 0 else "warning" if left is None or left <= WARNING_DAYS else "ok"
+    return Finding(mark, "sign-in", sign_in_in_words(began, stage=stage, now=now))
+
+
+def sign_in_in_words(authorized_at: datetime | None, *, stage: str, now: datetime) -> str:
+    """Since when a user is signed in, and for how many days yet; with the remedy once that matters."""
+    again = f"`etl login --stage {stage}`"
+    if authorized_at is None:
+        return f"signed in, it is not known when; it lasts six months from then: {again} begins anew"
+    since, until = f"{authorized_at:%Y-%m-%d}", f"{runs_out(authorized_at):%Y-%m-%d}"
+    left = days_left(authorized_at, now=now)
     if left == 0:
-        return Finding("FAILED", check, f"ended on {until}, six months after it began: {again}")
-    lasts = f"lasts {count(math.ceil(left), 'day')} more, until {until}"
-    if left <= WARNING_DAYS:
-        return Finding("warning", check, f"{lasts}: {again} begins anew")
-    return Finding("ok", check, lasts)
+        return f"EXPIRED on {until} (signed in on {since}): {again}"
+    soon = f": {again} begins anew" if left <= WARNING_DAYS else ""
+    return f"signed in on {since}, {count(math.ceil(left), 'day')} left, until {until}{soon}"
 
 
 def limit_finding(service: Service, state: LimitState, *, own_calls: int | None, now: datetime) -> Finding:

@@ -29,7 +29,7 @@ from lambdas.core.adapters.credentials import Credentials, read_credentials
 from lambdas.core.errors import CredentialsMissing, PipelineError
 from lambdas.core.keys import QUARANTINE_PREFIX
 from lambdas.core.limits import SERVICE_NAMES, RateLimitMemory, Service
-from lambdas.core.sources import Budget
+from lambdas.core.sources import Budget, ChartSource, PolledProvider
 from lambdas.extract.poll import newest_held
 
 if TYPE_CHECKING:
@@ -187,8 +187,6 @@ class Examination:
         budget = Budget(max_calls=MAX_CALLS, seconds_left=_deadline(_SECONDS))
         if offline:
             self._tell(Finding("skipped", "Spotify", "no call is made, by --offline"))
-        elif credentials is None:
-            self._tell(Finding("skipped", "Spotify", "no call is made without credentials"))
         elif (checks := self._look("Spotify", partial(self._checks, stage, credentials, budget))) is not None:
             self._call(checks)
         faults = {(record.getMessage(), getattr(record, "key", "")): record for record in self.heard}
@@ -198,7 +196,7 @@ class Examination:
         for service in SERVICE_NAMES:
             self._limit(stage, service, own_calls=None if offline or credentials is None else budget.calls)
 
-    def _checks(self, stage: Stage, credentials: Credentials, budget: Budget) -> SpotifyChecks:
+    def _checks(self, stage: Stage, credentials: Credentials | None, budget: Budget) -> SpotifyChecks:
         # Imported here: spotipy and requests cost 0.3 s of CPU, which an examination without calls need not spend.
         from cli.spotify_checks import SpotifyChecks
         from lambdas.core.adapters.playlist import PlaylistSource
@@ -209,13 +207,14 @@ class Examination:
         if self.config.emulated:
             stand_in = _stand_in()
             address, public_address = SpotifyAddress.at(stand_in), address_at(stand_in)
+        openers: dict[PolledProvider, Callable[[], ChartSource]] = {
+            "public_charts": partial(PublicChartsSource, address=public_address)
+        }
+        if credentials is not None:
+            openers["playlist"] = partial(PlaylistSource, credentials, stage=stage.name, address=address)
         return SpotifyChecks(
-            api=WebApi(credentials, budget, stage=stage.name, address=address),
-            open_source=lambda provider: (
-                PublicChartsSource(address=public_address)
-                if provider == "public_charts"
-                else PlaylistSource(credentials, stage=stage.name, address=address)
-            ),
+            api=None if credentials is None else WebApi(credentials, budget, stage=stage.name, address=address),
+            openers=openers,
             memory_of=lambda service: RateLimitMemory(stage.raw_store(), service),
             budget=budget,
         )
@@ -223,16 +222,22 @@ class Examination:
     def _call(self, checks: SpotifyChecks) -> None:
         from cli.spotify_checks import chart_check
 
-        accepted = self._check("Spotify", checks.accepted)
-        refused = accepted is None or accepted.mark == "FAILED"
+        first = "credentials have to be stored first"
+        if checks.api is None:
+            self._tell(Finding("skipped", "Spotify", "its Web API is not called without credentials"))
+        else:
+            accepted = self._check("Spotify", partial(checks.accepted, checks.api))
+            first = "Spotify has to take the credentials first"
+        refused = checks.api is None or accepted is None or accepted.mark == "FAILED"
         for chart in self.config.polled_charts:
             for provider in chart.providers:
                 check = chart_check(chart, provider)
                 if refused and provider == "playlist":
-                    self._tell(Finding("skipped", check, "Spotify has to take the credentials first"))
+                    self._tell(Finding("skipped", check, first))
                 else:
                     self._check(check, partial(checks.chart, chart, provider))
-        self._tell(checks.quota_mode())
+        if checks.api is not None:
+            self._tell(checks.quota_mode())
 
     def _limit(self, stage: Stage, service: Service, *, own_calls: int | None) -> None:
         state = self._look(f"rate limit of {SERVICE_NAMES[service]}", RateLimitMemory(stage.raw_store(), service).state)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from cli.diagnosis import sign_in_in_words
 from cli.output import count, print_table, say
 from cli.stage import PARTS, Stage, open_stage
 from lambdas.core.adapters.credentials import read_credentials
-from lambdas.core.authorization import WARNING_DAYS, days_left, runs_out
 from lambdas.core.charts import Period, step
 from lambdas.core.errors import ConfigurationError, CredentialsMissing
 from lambdas.core.keys import INBOX_PREFIX, QUARANTINE_PREFIX
@@ -275,16 +274,3 @@ def _sign_in(stage: Stage) -> list[tuple[str, str]]:
     if not credentials.refresh_token:
         return [("Spotify user", f"nobody is signed in: `etl login --stage {stage.name}`, for a user's own playlists")]
     return [("Spotify user", sign_in_in_words(credentials.authorized_at, stage=stage.name, now=datetime.now(UTC)))]
-
-
-def sign_in_in_words(authorized_at: datetime | None, *, stage: str, now: datetime) -> str:
-    """Since when a user is signed in, and for how many days yet; with the remedy once that matters."""
-    again = f"`etl login --stage {stage}`"
-    if authorized_at is None:
-        return f"signed in, it is not known when; it lasts six months from then: {again} begins anew"
-    since, until = f"{authorized_at:%Y-%m-%d}", f"{runs_out(authorized_at):%Y-%m-%d}"
-    left = days_left(authorized_at, now=now)
-    if left == 0:
-        return f"EXPIRED on {until} (signed in on {since}): {again}"
-    soon = f": {again} begins anew" if left <= WARNING_DAYS else ""
-    return f"signed in on {since}, {count(math.ceil(left), 'day')} left{soon}"

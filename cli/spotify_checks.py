@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -44,19 +44,22 @@ class _Page(msgspec.Struct):
 
 @dataclass
 class SpotifyChecks:
-    """One stage's questions to Spotify's services. `budget` holds for all of them together."""
+    """One stage's questions to Spotify's services. `budget` holds for all of them together.
 
-    api: WebApi
-    open_source: Callable[[PolledProvider], ChartSource]
+    Without credentials there is no `api`, and of the `openers` of sources only those that need none.
+    """
+
+    api: WebApi | None
+    openers: Mapping[PolledProvider, Callable[[], ChartSource]]
     memory_of: Callable[[Service], RateLimitMemory]
     budget: Budget
     _holds_popularity: list[bool] = field(default_factory=list)
 
-    def accepted(self) -> Finding:
+    def accepted(self, api: WebApi) -> Finding:
         """Whether Spotify takes the credentials: a token is asked for, and one song with it."""
         try:
             with within_limit(self.memory_of("web_api"), self.budget):
-                song = self.api.song(_EXAMPLE_SONG, what=ACCEPTED)
+                song = api.song(_EXAMPLE_SONG, what=ACCEPTED)
         except SourceError as error:
             return call_finding(ACCEPTED, error, what=ACCEPTED)
         except Refused as refusal:
@@ -75,7 +78,7 @@ class SpotifyChecks:
             return Finding(
                 "skipped", check, f"not asked for: {spent} and the time that one examination takes are spent"
             )
-        source = LimitedSource(lambda: self.open_source(provider), self.memory_of(SERVICES[provider]))
+        source = LimitedSource(self.openers[provider], self.memory_of(SERVICES[provider]))
         try:
             document = source.fetch(chart, now=datetime.now(UTC), budget=self.budget)
         except SourceError as error:

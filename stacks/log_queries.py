@@ -54,6 +54,16 @@ LOG_QUERIES = (
         ),
     ),
     LogQuery(
+        "providers passed over",
+        ("extract",),
+        (
+            "fields @timestamp, chart, provider, error, reason",
+            'filter message = "trying the next provider"',
+            "sort @timestamp desc",
+            "limit 50",
+        ),
+    ),
+    LogQuery(
         "rate limits",
         ("extract", "enrich"),
         (

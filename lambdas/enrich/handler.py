@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Final, Protocol
 
 import boto3
@@ -102,7 +102,6 @@ def _enrich(event: object, context: LambdaContext, environment: Environment) -> 
     finally:
         # Also when the run has met a wall: the calls before it count.
         if not request.dry_run:
-            memory.count(budget.calls, now=datetime.now(UTC))
             values: dict[Metric, float] = {
                 SPOTIFY_REQUESTS: budget.calls,
                 RATE_LIMITED: float(result is not None and result.outcome == "rate_limited"),

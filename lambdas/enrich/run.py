@@ -24,6 +24,7 @@ from lambdas.core.keys import (
     parse_chart_year_key,
     table_prefix,
 )
+from lambdas.core.limited import within_limit
 from lambdas.core.limits import RateLimitMemory
 from lambdas.core.schema import CHART_ENTRIES, SONGS
 from lambdas.core.sources import Budget
@@ -126,15 +127,14 @@ class Enrichment:
         outcome: Outcome = "planned"
         limit: RateLimited | None = None
         try:
-            if plan.ask:
+            if dry_run and plan.ask:
                 self.memory.check(now=self.now())
-            if not dry_run:
+            elif not dry_run:
                 outcome = self._ask_about(plan, skip=frozenset(skip))
         except RateLimited as met:
             limit = met
             if not dry_run:
                 outcome = "rate_limited"
-                self.memory.remember(met, now=self.now())
         return EnrichResult(
             outcome=outcome,
             message=self._summary() if limit is None else str(limit),
@@ -172,7 +172,10 @@ class Enrichment:
     def _ask_about(self, plan: Plan, *, skip: frozenset[str]) -> Outcome:
         if not set(plan.ask) - skip:
             return "finished"
-        source = self.open_source()
+        with within_limit(self.memory, self.budget, clock=self.now):
+            return self._ask_each(plan, self.open_source(), skip=skip)
+
+    def _ask_each(self, plan: Plan, source: SongSource, *, skip: frozenset[str]) -> Outcome:
         faults = 0
         first_refresh = len(plan.waiting)
         for place, song_id in enumerate(plan.ask):

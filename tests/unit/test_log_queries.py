@@ -8,17 +8,20 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from lambdas.core import documents
 from lambdas.core.adapters.credentials import Credentials
 from lambdas.core.adapters.logs import JsonFormatter
-from lambdas.core.errors import AccessForbidden
+from lambdas.core.errors import AccessForbidden, NoProviderServes
 from lambdas.core.inbox import Inbox
+from lambdas.core.sources import Budget
 from lambdas.core.warehouse import Warehouse
 from lambdas.enrich import handler as enrich
 from lambdas.enrich.run import EnrichResult
 from lambdas.extract import handler as extract
+from lambdas.extract import poll as extract_poll
 from lambdas.extract.poll import PollResult
 from lambdas.import_chart import handler as import_chart
 from lambdas.transform.handler import process
@@ -26,9 +29,11 @@ from stacks.log_queries import LOG_QUERIES, LogQuery
 from tests.documents import document, track
 from tests.fakes import MemoryStore
 from tests.payloads import REPOSITORY
+from tests.polls import WEEKLY
 from tests.unit.test_transform_handler import message
 
 EVENT = json.loads((REPOSITORY / "tests" / "events" / "schedule_daily_chart.json").read_text("utf-8"))
+NAMED = {"last failures": 5, "quarantined documents": 2, "rate limits": 2, "providers passed over": 1}
 BY_NAME = {query.name: query for query in LOG_QUERIES}
 
 
@@ -62,6 +67,16 @@ def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     monkeypatch.setattr(extract, "poll", wall)
     with pytest.raises(AccessForbidden):
         extract.handler(EVENT, None)  # type: ignore[arg-type]
+
+    both = msgspec.structs.replace(WEEKLY, providers=("public_charts", "playlist"))
+    with pytest.raises(NoProviderServes):
+        extract_poll.poll(
+            both,
+            store=MemoryStore(),
+            open_source=wall,  # type: ignore[arg-type]
+            now=datetime.now(UTC),
+            budget=Budget(max_calls=9, seconds_left=lambda: 60.0),
+        )
 
     monkeypatch.setattr(enrich, "configure_logs", str)
     for name in ("WAREHOUSE_BUCKET", "SONG_REFRESH_DAYS", "ENRICHMENT_CALLS_PER_RUN"):
@@ -116,7 +131,7 @@ def chosen(query: LogQuery, lines: dict[str, list[dict[str, Any]]]) -> list[dict
     return [line for function in query.functions for line in lines[function] if value(line, found[1]) == found[2]]
 
 
-@pytest.mark.parametrize(("name", "number"), [("last failures", 5), ("quarantined documents", 2), ("rate limits", 2)])
+@pytest.mark.parametrize(("name", "number"), NAMED.items())
 def test_a_saved_query_finds_the_lines_it_is_for_and_every_field_it_shows_is_in_one_of_them(
     name: str, number: int, lines: dict[str, list[dict[str, Any]]]
 ) -> None:
@@ -128,7 +143,7 @@ def test_a_saved_query_finds_the_lines_it_is_for_and_every_field_it_shows_is_in_
 
 
 def test_every_saved_query_is_tried_above_but_the_one_on_lambdas_own_lines() -> None:
-    assert BY_NAME.keys() - {"last failures", "quarantined documents", "rate limits"} == {"slowest loads"}
+    assert BY_NAME.keys() - set(NAMED) == {"slowest loads"}
     assert fields(BY_NAME["slowest loads"]) == []
 
 

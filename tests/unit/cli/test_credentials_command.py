@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from cli import credentials, overview
-from cli.overview import sign_in_in_words
+from cli.diagnosis import sign_in_in_words
 from cli.stage import Stage, load_config
 from lambdas.core.adapters.credentials import Credentials, read_credentials, write_credentials
 
@@ -161,12 +161,12 @@ def test_without_credentials_nothing_is_said_of_a_user(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("authorized_at", "words"),
     [
-        (NOW, "signed in on 2026-11-22, 181 days left"),
-        (NOW - timedelta(days=166), "signed in on 2026-06-09, 17 days left"),
+        (NOW, "signed in on 2026-11-22, 181 days left, until 2027-05-22"),
+        (NOW - timedelta(days=166), "signed in on 2026-06-09, 17 days left, until 2026-12-09"),
         (datetime(2026, 6, 6, 11, tzinfo=UTC),
-         "signed in on 2026-06-06, 14 days left: `etl login --stage dev` begins anew"),
+         "signed in on 2026-06-06, 14 days left, until 2026-12-06: `etl login --stage dev` begins anew"),
         (datetime(2026, 5, 22, 13, tzinfo=UTC),
-         "signed in on 2026-05-22, 1 day left: `etl login --stage dev` begins anew"),
+         "signed in on 2026-05-22, 1 day left, until 2026-11-22: `etl login --stage dev` begins anew"),
         (datetime(2026, 5, 22, 12, tzinfo=UTC),
          "EXPIRED on 2026-11-22 (signed in on 2026-05-22): `etl login --stage dev`"),
         (datetime(2025, 5, 22, 12),  # noqa: DTZ001 - as somebody may have written it by hand

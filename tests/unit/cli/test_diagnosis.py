@@ -98,11 +98,11 @@ def test_an_apps_own_credentials_do_not_expire() -> None:
 @pytest.mark.parametrize(
     ("days_ago", "mark", "words"),
     [
-        (0, "ok", "lasts 184 days more, until 2026-09-06"),
+        (0, "ok", "184 days left, until 2026-09-06"),
         (150, "ok", "until 2026-04-07"),
-        (166, "ok", "lasts 15 days more"),
-        (167, "warning", "lasts 14 days more, until 2026-03-20: `etl login --stage dev`"),
-        (200, "FAILED", "ended on 2026-02-18, six months after it began: `etl login --stage dev`"),
+        (166, "ok", "15 days left"),
+        (167, "warning", "14 days left, until 2026-03-20: `etl login --stage dev`"),
+        (200, "FAILED", "EXPIRED on 2026-02-18 (signed in on 2025-08-18): `etl login --stage dev`"),
     ],
 )
 def test_a_users_sign_in_is_warned_of_two_weeks_before_it_ends(days_ago: int, mark: Mark, words: str) -> None:
@@ -110,7 +110,7 @@ def test_a_users_sign_in_is_warned_of_two_weeks_before_it_ends(days_ago: int, ma
 
 
 def test_a_sign_in_of_unknown_age_is_no_certainty() -> None:
-    told(signed_in(None), "warning", "not known since when", "`etl login --stage dev`")
+    told(signed_in(None), "warning", "it is not known when", "`etl login --stage dev`")
 
 
 # Walls

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -18,9 +18,11 @@ from cli.diagnosis import REQUIRED_OUTPUTS, Finding
 from cli.doctor import MAX_CALLS, Examination
 from cli.spotify_checks import SpotifyChecks
 from cli.stage import PARTS, Part, Stage, load_config
+from lambdas.core.adapters import public_charts as public_adapter
 from lambdas.core.adapters import spotify as adapter
 from lambdas.core.adapters.calls import Refused
 from lambdas.core.adapters.credentials import Credentials, write_credentials
+from lambdas.core.adapters.public_charts import address_at
 from lambdas.core.adapters.s3 import S3Store
 from lambdas.core.adapters.spotify import SpotifyAddress, WebApi
 from lambdas.core.documents import encode
@@ -191,6 +193,26 @@ def test_without_credentials_the_other_checks_go_on(patient: Patient) -> None:
     assert found["Spotify"].mark == "skipped"
     assert found["quarantine"].mark == "ok"
     assert patient.spotify.requests() == ()
+
+
+def test_without_credentials_public_charts_are_looked_at_all_the_same(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_adapter, "PUBLIC_CHARTS_ADDRESS", address_at(patient.spotify.url))
+    boto3.client("ssm").delete_parameter(Name=patient.config.credentials_parameter)
+    charts = tuple(
+        replace(chart, providers=("public_charts", "playlist"))
+        for chart in patient.config.charts
+        if chart.chart == WEEKLY
+    )
+    patient.config = replace(patient.config, charts=charts)
+    found = patient.examine()
+
+    assert found[f"chart {WEEKLY} from public_charts"].mark == "ok"
+    skipped = found[f"chart {WEEKLY} from playlist"]
+    assert (skipped.mark, skipped.text) == ("skipped", "credentials have to be stored first")
+    assert "quota mode" not in found
+    assert len(patient.spotify.requests()) == 1
 
 
 def test_a_stage_that_polls_nothing_needs_no_credentials(patient: Patient) -> None:
@@ -387,7 +409,9 @@ def test_an_app_that_may_not_ask_about_a_song_is_told_apart_from_a_song_that_is_
         raise _refusal(status, message)
 
     monkeypatch.setattr(WebApi, "song", refused)
-    finding = checks(MemoryStore()).accepted()
+    asked = checks(MemoryStore())
+    assert asked.api is not None
+    finding = asked.accepted(asked.api)
 
     assert finding.mark == mark
     assert said in finding.text
@@ -402,17 +426,17 @@ def test_a_song_alone_tells_the_quota_mode_where_no_chart_can_be_read(
     monkeypatch.setattr(WebApi, "song", lambda *_, **__: answer)
     asked = checks(MemoryStore())
 
-    assert asked.accepted().mark == "ok"
+    assert asked.api is not None
+    assert asked.accepted(asked.api).mark == "ok"
     assert asked.quota_mode().text.startswith(mode)
 
 
 def checks(store: MemoryStore) -> SpotifyChecks:
     budget = Budget(max_calls=5, seconds_left=lambda: 30.0)
     credentials = Credentials(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
-    never: Callable[..., Any] = lambda chart: pytest.fail(f"{chart} was asked for")  # noqa: E731
     return SpotifyChecks(
         api=WebApi(credentials, budget, stage="dev"),
-        open_source=never,
+        openers={},
         memory_of=lambda service: RateLimitMemory(store, service),
         budget=budget,
     )
