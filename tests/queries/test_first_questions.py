@@ -2,74 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lambdas.core import documents
-from lambdas.core.documents import RawDocument
-from lambdas.core.keys import parse_raw_key
-from lambdas.core.queries import Query, read_queries
-from lambdas.core.schema import TABLES, YEAR_PARTITION
-from lambdas.core.warehouse import Warehouse, group_by_chart_year
-from local.emulator.session import answer
-from tests.documents import album, artist, document, track
-from tests.fakes import MemoryStore
-from tests.payloads import REPOSITORY
-from tests.unit.glue_catalog import YEARS, FolderCatalog
-
-QUERIES = {query.name: query for query in read_queries(REPOSITORY / "queries")}
-CHART, WEEKLY = "regional-global-daily", "regional-global-weekly"
-MONDAY = date(2026, 3, 2)
-
-
-_TYPED: dict[str, Callable[[str], Any]] = {"integer": int, "bigint": int, "date": date.fromisoformat}
-
-
-def song(name: str, *, isrc: str | None = None, by: tuple[str, ...] = ("Ivo Calder",)) -> dict[str, Any]:
-    ids = {} if isrc is None else {"isrc": isrc}
-    return track(name, external_ids=ids, artists=[artist(who) for who in by], album=album(f"{name} (album)"))
-
-
-def day(offset: int, *songs: dict[str, Any], chart: str = CHART, step: int = 1) -> RawDocument:
-    return document(
-        songs=songs,
-        chart=chart,
-        chart_date=MONDAY + timedelta(days=offset * step),
-        observed_at=datetime(2026, 3, 3, tzinfo=UTC) + timedelta(days=offset),
-    )
-
-
-def ask(folder: Path, query: Query, charts: list[RawDocument], **given: str) -> list[tuple[Any, ...]]:
-    """The query's rows over the tables that these documents give."""
-    raw, tables = MemoryStore(), MemoryStore()
-    for item in charts:
-        raw.put_new(item.key, documents.encode(item))
-    warehouse = Warehouse(raw=raw, tables=tables, now=lambda: datetime(2026, 4, 1, tzinfo=UTC))
-    for (chart, year), dates in group_by_chart_year(parse_raw_key(item.key) for item in charts).items():
-        warehouse.load(chart, year, dates)
-    catalog = FolderCatalog(folder)
-    for table in TABLES:
-        columns = {column.name: column.type.value for column in table.columns}
-        partition = {YEAR_PARTITION.name: YEAR_PARTITION.type.value} if table.by_year else {}
-        catalog.add(table.name, columns, keys=partition, parameters=YEARS if table.by_year else {})
-    for key, body in tables.objects.items():
-        path = folder / "bucket" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-    sql = query.sql
-    for parameter in query.parameters:
-        sql = sql.replace("?", f"'{given.get(parameter.name, parameter.default)}'", 1)
-    held = answer(sql, database="warehouse", catalog=catalog)
-    assert tuple(held.columns) == query.columns
-    typed = [_TYPED.get(kind, str) for kind in held.types]
-    return [
-        tuple(None if value is None else convert(value) for convert, value in zip(typed, row, strict=True))
-        for row in held.rows
-    ]
+from tests.queries.asking import CHART, MONDAY, QUERIES, WEEKLY, ask, day, song
 
 
 def test_movement_tells_climbed_lost_stayed_new_and_back(tmp_path: Path) -> None:
