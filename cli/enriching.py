@@ -71,7 +71,7 @@ class Tally:
 
 def enrich_command(arguments: argparse.Namespace) -> int:
     """Run `etl enrich`."""
-    from cli.importing import tell_again
+    from cli.redelivery import redeliver
     from cli.stage import open_stage
 
     stage = open_stage(arguments.stage)
@@ -82,12 +82,7 @@ def enrich_command(arguments: argparse.Namespace) -> int:
         max_calls=arguments.max_calls or stage.config.enrichment_calls_per_run,
         dry_run=arguments.dry_run,
         settling=Settling(raw=raw, tables=tables, pauses=Pauses(patience_seconds=arguments.timeout)),
-        tell_again=lambda keys: tell_again(
-            stage.sqs,
-            queue_url=stage.output("compute", "TransformQueueUrl"),
-            bucket=stage.output("storage", "RawBucketName"),
-            keys=keys,
-        ),
+        tell_again=lambda keys: redeliver(stage, keys),
         stage=stage.name,
     )
 
@@ -156,12 +151,6 @@ def forecast(preview: EnrichResult, *, max_calls: int) -> Iterator[str]:
 def tokens(max_calls: int) -> int:
     """Of a run's calls, those that only fetch a token: one a slice."""
     return math.ceil(max_calls / SLICE_CALLS)
-
-
-def songs_waiting(*, raw: ObjectStore, tables: ObjectStore) -> int:
-    """How many songs in the tables lack album and artists, and were never asked about."""
-    cached = cached_songs(raw)
-    return sum(song.detail != "api" and song.song_id not in cached for song in read_songs(tables))
 
 
 @dataclass

@@ -16,14 +16,11 @@ from cli.output import Progress, count, note, printable, say, seconds
 from cli.waiting import Arrival, Waiting
 from lambdas.core.charts import parse_chart
 from lambdas.core.errors import ConfigurationError, InvalidDocument, PipelineError
-from lambdas.core.events import encode_event
 from lambdas.core.gates import SIZE_DIFFERS, WEEKDAY_DIFFERS
 from lambdas.core.imports import MAX_FILE_BYTES, Import, read_import
 from lambdas.core.keys import parse_raw_key
 
 if TYPE_CHECKING:
-    from types_boto3_sqs.client import SQSClient
-
     from cli.stage import Stage
     from lambdas.core.store import ObjectStore
 
@@ -33,12 +30,6 @@ _UPLOADS = 8
 _WIDEST_NAME = 48
 _EACH_ITS_LINE = 40
 """Up to so many files, each has its line; of more, only those that a person has to look at."""
-_MESSAGES_AT_ONCE = 10
-"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
-
-
-class RedeliveryFailed(PipelineError):
-    """The transform queue does not take events."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +206,7 @@ def summary(outcome: FileOutcome, choices: Choices, *, name: str, width: int) ->
 
 def import_command(arguments: argparse.Namespace) -> int:
     """Run `etl import`."""
+    from cli.redelivery import redeliver
     from cli.stage import open_stage
 
     choices = Choices(
@@ -233,43 +225,18 @@ def import_command(arguments: argparse.Namespace) -> int:
         choices,
         waiting=Waiting(raw=stage.raw_store(), tables=stage.warehouse_store(), patience_seconds=arguments.timeout),
         status_command=f"etl status --stage {stage.name}",
-        tell_again=lambda keys: tell_again(
-            stage.sqs,
-            queue_url=stage.output("compute", "TransformQueueUrl"),
-            bucket=stage.output("storage", "RawBucketName"),
-            keys=keys,
-        ),
+        tell_again=lambda keys: redeliver(stage, keys),
         after=lambda: _wait_for_enrichment(stage),
     )
 
 
 def _wait_for_enrichment(stage: Stage) -> Iterator[str]:
     """Which songs the files told no more of than their text, and what completes them."""
-    from cli.enriching import songs_waiting
+    from lambdas.enrich.run import songs_waiting
 
-    if waiting := songs_waiting(raw=stage.raw_store(), tables=stage.warehouse_store()):
+    if waiting := songs_waiting(tables=stage.warehouse_store(), cache=stage.raw_store()):
         songs = count(waiting, "song waits", "songs wait")
         yield f"{songs} for album and artists, which a chart file does not tell: `etl enrich --stage {stage.name}`"
-
-
-def tell_again(sqs: SQSClient, *, queue_url: str, bucket: str, keys: Iterable[str]) -> None:
-    """Put the documents' events on the transform queue, as S3 did when they came: loading them again changes nothing.
-
-    Raises RedeliveryFailed if the queue does not take them.
-    """
-    told = sorted(keys)
-    for first in range(0, len(told), _MESSAGES_AT_ONCE):
-        answer = sqs.send_message_batch(
-            QueueUrl=queue_url,
-            Entries=[
-                {"Id": str(number), "MessageBody": encode_event(bucket=bucket, key=key)}
-                for number, key in enumerate(told[first : first + _MESSAGES_AT_ONCE])
-            ],
-        )
-        if failed := answer.get("Failed"):
-            raise RedeliveryFailed(
-                f"the transform queue does not take {len(failed)} events: {failed[0].get('Message')}"
-            )
 
 
 def run_import(

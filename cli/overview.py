@@ -232,9 +232,9 @@ def _data(stage: Stage) -> list[tuple[str, str]]:
 
 
 def _songs_waiting(stage: Stage) -> str:
-    from cli.enriching import songs_waiting
+    from lambdas.enrich.run import songs_waiting
 
-    waiting = songs_waiting(raw=stage.raw_store(), tables=stage.warehouse_store())
+    waiting = songs_waiting(tables=stage.warehouse_store(), cache=stage.raw_store())
     return f"{waiting:,}" + (f": `etl enrich --stage {stage.name}`" if waiting else "")
 
 

@@ -26,6 +26,7 @@ from lambdas.core.keys import (
 )
 from lambdas.core.limited import within_limit
 from lambdas.core.limits import RateLimitMemory
+from lambdas.core.reading import API
 from lambdas.core.schema import CHART_ENTRIES, SONGS
 from lambdas.core.sources import Budget
 from lambdas.core.store import ObjectStore, StoredObject
@@ -153,7 +154,7 @@ class Enrichment:
     def _plan(self, now: datetime, *, dry_run: bool) -> Plan:
         songs = read_songs(self.tables)
         cached = cached_songs(self.cache)
-        waiting = sum(song.detail != "api" and song.song_id not in cached for song in songs)
+        waiting = _waiting(songs, cached)
         # All charts' newest years are read for it, which a run that has enough to do can save.
         look = dry_run or waiting < self.budget.max_calls
         return plan_enrichment(
@@ -249,6 +250,15 @@ def read_songs(tables: ObjectStore) -> list[KnownSong]:
     return [
         KnownSong(cast(str, one), cast(str, two), cast(int, three)) for one, two, three in zip(*columns, strict=True)
     ]
+
+
+def songs_waiting(*, tables: ObjectStore, cache: ObjectStore) -> int:
+    """How many songs in the tables lack album and artists, and were never asked about. Raises as `read_songs`."""
+    return _waiting(read_songs(tables), cached_songs(cache))
+
+
+def _waiting(songs: Iterable[KnownSong], cached: frozenset[str]) -> int:
+    return sum(song.detail != API and song.song_id not in cached for song in songs)
 
 
 def cached_songs(cache: ObjectStore) -> frozenset[str]:

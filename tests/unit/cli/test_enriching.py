@@ -14,14 +14,14 @@ import msgspec
 import pytest
 
 from cli import enriching
-from cli.enriching import SLICE_CALLS, EnrichmentFailed, Settling, forecast, invoke, run_enrichment, songs_waiting
+from cli.enriching import SLICE_CALLS, EnrichmentFailed, Settling, forecast, invoke, run_enrichment
 from cli.waiting import Pauses
 from lambdas.core.cached_answers import gone
 from lambdas.core.documents import encode
 from lambdas.core.errors import PipelineError, RateLimited, SourceUnavailable
 from lambdas.core.keys import parse_cached_song_key, quarantine_key
 from lambdas.core.warehouse import Warehouse
-from lambdas.enrich.run import EnrichRequest, EnrichResult
+from lambdas.enrich.run import EnrichRequest, EnrichResult, songs_waiting
 from tests.documents import cached_song, track
 from tests.unit.test_enrich_handler import NOW, Stage, chart_file, song_id
 
@@ -86,7 +86,7 @@ def test_a_run_says_what_it_is_to_cost_asks_each_song_once_and_says_what_came_of
     assert said[1] == "the newest chart dates hold 4 songs, of which 4 are not known: 4 calls"
     assert said[2].startswith("5 calls: 4 songs told of; 0 songs left; 4 in the tables (")
     assert len(pipeline.stage.asked) == 4
-    assert songs_waiting(raw=pipeline.stage.raw, tables=pipeline.stage.tables) == 0
+    assert songs_waiting(tables=pipeline.stage.tables, cache=pipeline.stage.raw) == 0
 
 
 def test_a_second_run_asks_the_function_for_nothing_and_says_so_in_one_line(
@@ -248,7 +248,7 @@ def test_what_waits_is_counted_without_what_is_cached(pipeline: Pipeline) -> Non
     for answer in (cached_song(track("A")), gone(song_id("B"), before=None, now=NOW)):
         pipeline.stage.raw.put_new(answer.key, encode(answer))
 
-    assert songs_waiting(raw=pipeline.stage.raw, tables=pipeline.stage.tables) == 1
+    assert songs_waiting(tables=pipeline.stage.tables, cache=pipeline.stage.raw) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ import boto3
 import pytest
 
 from cli import importing
-from cli.importing import Choices, find_files, import_files, run_import, short_names, tell_again
+from cli.importing import Choices, find_files, import_files, run_import, short_names
+from cli.redelivery import tell_again
 from cli.waiting import Waiting
 from lambdas.core.documents import MAX_UNPACKED_BYTES
 from lambdas.core.errors import ConfigurationError
