@@ -72,7 +72,7 @@ bench: setup ## Measure the transform against json + pandas + CSV, and the rebui
 	PYTHONPATH=. $(BIN)/python -m benchmarks.rebuild
 
 docs: setup ## Write the pages of docs/ that follow from the code and the templates anew
-	@for page in data_model configuration cost faults; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done
+	@for page in data_model configuration cost faults walls; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done
 
 lock: setup ## Write the requirements files anew from their .in files
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$$1.in" -o "$$1.txt"; }

@@ -95,7 +95,7 @@ class AuthorizationExpired(CredentialsRejected):
 
 
 class AccessForbidden(SourceError):
-    """Spotify answers 403: the credentials may not read this playlist."""
+    """Spotify answers 403: these credentials may not read what was asked for; or nobody may without a login."""
 
 
 class ChartNotFound(SourceError):

@@ -29,6 +29,7 @@ from local.spotify.errors import Refusal
 from local.spotify.faults import OF_ITEMS, Fault, FaultKind, InvalidControl, fault_from_json
 from local.spotify.payloads import Era, Json, Renderer
 from local.spotify.playlists import PLAYLISTS, playlist_answer
+from local.spotify.replays import Replays
 from local.spotify.settings import Settings, settings_from_json
 
 _ID = re.compile(r"[0-9A-Za-z]{22}")
@@ -102,6 +103,8 @@ class Api:
         self._lock = threading.Lock()
         self._settings = settings
         self._accounts = Accounts(clock)
+        self.replays = Replays()
+        """Saved answers, given in place of made-up ones."""
         self._faults: list[Fault] = []
         self._calls: list[Call] = []
 
@@ -186,6 +189,9 @@ class Api:
             as_user = self._accounts.is_user(request.headers.get("authorization", ""))
         if request.method != "GET":
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed")
+        saved = self.replays.find(request.path, request.query, base=self._base, era=self._settings.era)
+        if saved is not None:
+            return Reply(HTTPStatus.OK, saved)
         of_items = fault if fault and fault.kind in OF_ITEMS else None
         return _json(HTTPStatus.OK, self._resource(request, of_items, as_user=as_user))
 

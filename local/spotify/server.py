@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Sequence
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from local.spotify.api import Api, Call, Reply, Request
 from local.spotify.faults import Fault
+from local.spotify.payloads import Json
 from local.spotify.settings import Settings, settings_from_json
 
 HOST = "127.0.0.1"
@@ -153,6 +155,14 @@ class SpotifyStandIn:
         """
         given = {name: value.isoformat() if isinstance(value, date) else value for name, value in settings.items()}
         self._api.change(settings_from_json(given, self._api.settings))
+
+    def replay(self, path: str, answer: bytes) -> None:
+        """Answer a path (such as /v1/tracks/{id}) with what was saved of Spotify's, byte for byte."""
+        self._api.replays.add_answer(path, answer)
+
+    def replay_playlist(self, playlist_id: str, entries: Sequence[Json]) -> None:
+        """Give a playlist entries that were saved from Spotify, in pages, under the names of the era in force."""
+        self._api.replays.add_playlist(playlist_id, entries)
 
     def requests(self, path_prefix: str = "/") -> tuple[Call, ...]:
         """The calls made, oldest first, of those whose path begins with `path_prefix`."""

@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from cli.main import build_parser
-from docs import faults
+from docs import faults, walls
 from docs.data_model import PAGE, render
 from lambdas.core.queries import read_queries
 from tests.payloads import REPOSITORY
@@ -27,6 +27,10 @@ def test_the_data_model_page_is_the_schemas() -> None:
 
 def test_the_page_of_faults_lists_the_tests_there_are() -> None:
     assert faults.PAGE.read_text("utf-8") == faults.render(), "run `make docs`"
+
+
+def test_the_table_of_what_stops_each_source_is_the_contract_suites() -> None:
+    assert walls.PAGE.read_text("utf-8") == walls.render(), "run `make docs`"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
