@@ -73,9 +73,16 @@ def _import_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a file, or a folder whose *.json and *.csv files are taken, also gzipped (.gz), subfolders included",
     )
-    parser.add_argument("--chart", metavar="CHART", help="which chart the files are of, whatever they say")
     parser.add_argument(
-        "--chart-date", type=_day, metavar="YYYY-MM-DD", help="the last day counted, whatever a file says"
+        "--chart",
+        metavar="CHART",
+        help="which chart the files are of, whatever they say; of several, one whose name says otherwise is refused",
+    )
+    parser.add_argument(
+        "--chart-date",
+        type=_day,
+        metavar="YYYY-MM-DD",
+        help="the last day counted, whatever a file says; of several, as for --chart",
     )
     parser.add_argument(
         "--partial", action="store_true", help="take a file that holds only some pages of a longer playlist"
@@ -203,7 +210,8 @@ COMMANDS: tuple[Command, ...] = (
         "were saved as JSON: pages of a playlist's entries, playlist objects, lists of entries, and whole answers of "
         "the public charts service. Each file becomes a raw document; the pipeline loads it, and this command waits. A "
         "CSV under the name that Spotify gave it needs nothing else; one named 'latest' needs --chart-date. The same "
-        "file imported again changes nothing. Exit code 1 if any file was refused; a refused file writes nothing.",
+        "file imported again changes nothing. A refused file writes nothing and keeps no other out; where it lacks "
+        "its chart or its day alone, the command that takes it is printed. Exit code 1 if any file was refused.",
         examples=(
             "etl import regional-global-daily-2025-12-01.csv",
             "etl import regional-us-weekly-latest.csv --chart-date 2020-02-13",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,12 +13,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.command_name import command_name
 from cli.output import Progress, count, note, printable, say, seconds
 from cli.waiting import Arrival, Waiting
 from lambdas.core.charts import parse_chart
-from lambdas.core.errors import ConfigurationError, InvalidDocument, PipelineError
+from lambdas.core.errors import ConfigurationError, InvalidDocument, PipelineError, UndatedChart, UnnamedChart
 from lambdas.core.gates import SIZE_DIFFERS, WEEKDAY_DIFFERS
-from lambdas.core.imports import MAX_FILE_BYTES, Import, read_import
+from lambdas.core.imports import MAX_FILE_BYTES, Import, read_import, told_by_name
 from lambdas.core.keys import parse_raw_key
 
 if TYPE_CHECKING:
@@ -27,9 +29,16 @@ if TYPE_CHECKING:
 SUFFIXES = (".json", ".json.gz", ".csv", ".csv.gz")
 _UPLOADS = 8
 """At once: an upload waits for S3, not for the processor."""
-_WIDEST_NAME = 48
+_WIDEST_NAME = 56
 _EACH_ITS_LINE = 40
 """Up to so many files, each has its line; of more, only those that a person has to look at."""
+_REMEDIES_SHOWN = 10
+_LACKING = ((UnnamedChart, "--chart NAME"), (UndatedChart, "--chart-date YYYY-MM-DD"))
+"""What brings in a file that is refused for not telling its chart or its day."""
+_WANTED = {
+    "--chart NAME": ("chart", "the chart's name in place of NAME"),
+    "--chart-date YYYY-MM-DD": ("day", "the last day counted in place of YYYY-MM-DD"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,15 +51,33 @@ class Choices:
     dry_run: bool = False
     verbose: bool = False
 
+    def check(self, name: str) -> None:
+        """Raises ConfigurationError if they contradict what the name of one file among several says.
+
+        Of a file alone, whoever gives the options has seen the name; of a folder's, hardly all of them.
+        """
+        told = told_by_name(name)
+        if told is None or (self.chart in (None, told[0]) and self.chart_date in (None, told[1])):
+            return
+        option = "--chart" if self.chart not in (None, told[0]) else "--chart-date"
+        raise ConfigurationError(
+            f"its name says {told[0]} of {told[1]}, and {option} says otherwise: import it without {option}; or alone, "
+            "if its name is wrong"
+        )
+
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What became of one file: `refused` holds the reason, else `imported` and whether the document is a new one."""
+    """What became of one file: `refused` holds the reason, else `imported` and whether the document is a new one.
+
+    `lacking` are the options that a refused file needs, for it does not tell its chart, or its day.
+    """
 
     path: Path
     imported: Import | None = None
     is_new: bool = False
     refused: str | None = None
+    lacking: tuple[str, ...] = ()
 
     @property
     def key(self) -> str | None:
@@ -74,6 +101,8 @@ class Tally:
     held_keys: set[str] = field(default_factory=set)
     keys: dict[str, Path] = field(default_factory=dict)
     """Documents that are in the raw zone (or would be), with the first file that gave each."""
+    lacking: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    """The files that were refused for want of an option, each with what it needs."""
 
     @property
     def sharing_a_date(self) -> int:
@@ -97,6 +126,8 @@ class Tally:
         """Count an outcome."""
         if outcome.key is None:
             self.refused += 1
+            if outcome.lacking:
+                self.lacking[outcome.path] = outcome.lacking
             return
         self.keys.setdefault(outcome.key, outcome.path)
         if outcome.is_new:
@@ -125,9 +156,11 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def read_file(path: Path, choices: Choices, *, received_at: datetime) -> FileOutcome:
+def read_file(path: Path, choices: Choices, *, received_at: datetime, is_alone: bool = True) -> FileOutcome:
     """The file as a raw document, or why it is refused. Nothing is written."""
     try:
+        if not is_alone:
+            choices.check(path.name)
         if path.exists() and not path.is_file():
             raise InvalidDocument("is no file")
         if (size := path.stat().st_size) > MAX_FILE_BYTES:
@@ -143,7 +176,8 @@ def read_file(path: Path, choices: Choices, *, received_at: datetime) -> FileOut
     except OSError as error:
         return FileOutcome(path, refused=f"cannot be read: {error.strerror or error}")
     except PipelineError as error:
-        return FileOutcome(path, refused=str(error))
+        lacking = tuple(option for kind, option in _LACKING if isinstance(error, kind))
+        return FileOutcome(path, refused=str(error), lacking=lacking)
     return FileOutcome(path, imported=imported)
 
 
@@ -169,7 +203,7 @@ def import_files(
     under_way: deque[Future[FileOutcome]] = deque()
     with ThreadPoolExecutor(_UPLOADS, thread_name_prefix="upload") as pool:
         for path in files:
-            outcome = read_file(path, choices, received_at=received_at)
+            outcome = read_file(path, choices, received_at=received_at, is_alone=len(files) == 1)
             under_way.append(pool.submit(upload, outcome, raw, dry_run=choices.dry_run))
             while len(under_way) >= 2 * _UPLOADS or (under_way and under_way[0].done()):
                 yield under_way.popleft().result()
@@ -224,7 +258,7 @@ def import_command(arguments: argparse.Namespace) -> int:
         files,
         choices,
         waiting=Waiting(raw=stage.raw_store(), tables=stage.warehouse_store(), patience_seconds=arguments.timeout),
-        status_command=f"etl status --stage {stage.name}",
+        stage=stage.name,
         tell_again=lambda keys: redeliver(stage, keys),
         after=lambda: _wait_for_enrichment(stage),
     )
@@ -244,7 +278,7 @@ def run_import(
     choices: Choices,
     *,
     waiting: Waiting,
-    status_command: str,
+    stage: str,
     tell_again: Callable[[set[str]], None],
     after: Callable[[], Iterable[str]] = tuple,
 ) -> int:
@@ -276,6 +310,7 @@ def run_import(
                 )
             if choices.dry_run:
                 say(f"{_counts(tally, 'would be imported')}; nothing was written")
+                _say_what_is_lacking(tally, choices, stage=stage)
                 return 1 if tally.refused else 0
             progress.update("waiting for the tables")
             if unloaded := waiting.look(tally.held_keys).missing:
@@ -294,14 +329,15 @@ def run_import(
             "way); what is uploaded will be loaded, and the same command again continues"
         )
         return 130
-    code = _conclude(tally, arrival, elapsed=elapsed, status_command=status_command, patience=waiting.patience_seconds)
+    code = _conclude(tally, arrival, elapsed=elapsed, stage=stage, patience=waiting.patience_seconds)
+    _say_what_is_lacking(tally, choices, stage=stage)
     if any(parse_raw_key(key).provider == "charts_csv" for key in arrival.loaded):
         for line in after():
             say(line)
     return code
 
 
-def _conclude(tally: Tally, arrival: Arrival, *, elapsed: float, status_command: str, patience: float) -> int:
+def _conclude(tally: Tally, arrival: Arrival, *, elapsed: float, stage: str, patience: float) -> int:
     for key, reason in sorted(arrival.quarantined.items()):
         say(f"{printable(str(tally.keys[key]))}: in quarantine: {printable(reason)}")
     line = _counts(tally, "new")
@@ -314,9 +350,25 @@ def _conclude(tally: Tally, arrival: Arrival, *, elapsed: float, status_command:
         say(
             f"{count(len(arrival.missing), 'document is', 'documents are')} in the raw bucket but not in the tables "
             f"after {patience:g} s without news, such as {key}: not loaded by the transform function; "
-            f"`{status_command}` shows its queue and dead letters"
+            f"`etl status --stage {stage}` shows its queue and dead letters"
         )
     return 1 if tally.refused or arrival.quarantined or arrival.missing else 0
+
+
+def _say_what_is_lacking(tally: Tally, choices: Choices, *, stage: str) -> None:
+    """The commands that bring in what was refused for not telling its chart or its day: to copy and fill in."""
+    if not tally.lacking:
+        return
+    wanted = {option for lacking in tally.lacking.values() for option in lacking}
+    what, instead = zip(*(_WANTED[option] for option in _WANTED if option in wanted), strict=True)
+    wanting = count(len(tally.lacking), "file does not tell its", "files do not tell their")
+    say(f"{wanting} {' or '.join(what)}: with {' and '.join(instead)}, run")
+    for path, lacking in list(tally.lacking.items())[:_REMEDIES_SHOWN]:
+        said = [*(["--chart", choices.chart] if choices.chart else []), *(["--partial"] if choices.partial else [])]
+        words = [command_name(), "import", str(path), *said]
+        say(f"  {shlex.join(words)} {' '.join(lacking)} --stage {stage}")
+    if (more := len(tally.lacking) - _REMEDIES_SHOWN) > 0:
+        say(f"  and so on for {count(more, 'more file')}")
 
 
 def _counts(tally: Tally, new: str) -> str:

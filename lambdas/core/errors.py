@@ -60,6 +60,12 @@ class UndatedChart(InvalidDocument):
     gate = DATE_IMPOSSIBLE
 
 
+class UnnamedUndatedChart(UnnamedChart, UndatedChart):
+    """Nothing in the input says which chart it is of, nor which day."""
+
+    gate = UNREADABLE
+
+
 class PartialChart(InvalidDocument):
     """The input is one page of a longer chart, or its pages do not add up."""
 

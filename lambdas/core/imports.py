@@ -8,7 +8,7 @@ never its name. Nothing here looks at the clock: the same file imported next yea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import PurePath
@@ -38,8 +38,15 @@ from lambdas.core.documents import (
     second,
     unpack,
 )
-from lambdas.core.errors import InvalidDocument, NotAChart, PartialChart, UndatedChart, UnnamedChart
-from lambdas.core.gates import EMPTY
+from lambdas.core.errors import (
+    InvalidDocument,
+    NotAChart,
+    PartialChart,
+    UndatedChart,
+    UnnamedChart,
+    UnnamedUndatedChart,
+)
+from lambdas.core.gates import DATE_IMPOSSIBLE, EMPTY
 from lambdas.core.playlist import read_playlist
 from lambdas.core.public_charts import PublicChart, is_public_answer, parse_public_answer, read_public_charts
 from lambdas.core.reading import Reading
@@ -112,8 +119,8 @@ def read_import(
 
     `chart` and `chart_date` win over what the file says; of an answer that holds several charts, `chart` chooses.
     `partial` lets one page of a longer playlist in, or the beginning of a public chart. Raises InvalidDocument or a
-    subclass (NotAChart, PartialChart, UnnamedChart, UndatedChart), InvalidChart for a bad name; each message says what
-    is wrong and, where the user can mend it, how.
+    subclass (NotAChart, PartialChart; UnnamedChart where `chart` would help, UndatedChart where `chart_date` would, or
+    both), InvalidChart for a bad name; each message says what is wrong and, where the user can mend it, how.
     """
     text = _text(body, name)
     official = _official_name(name)
@@ -130,12 +137,16 @@ def read_import(
     known = spotify_chart_of(read.playlist_id) if read.playlist_id else None
     if official and not official.first:
         official = None  # people call all kinds of playlists so; only the whole name of a download is Spotify's
-    chart = _chart(chart, official, known, read.playlist_id)
-    chart_date = _plausible(chart_date or _date(official, known, page.items), moment)
+    chart, chart_date = _both(
+        lambda: _chart(chart, official, known, read.playlist_id),
+        lambda: _plausible(chart_date or _date(official, known, page.items), moment),
+    )
     added = [entry.added_at for entry in page.items if entry.added_at is not None]
     observed_at = _observed(max(added)) if added else end_of(chart_date)
     if observed_at.year > last_year(moment.date()):
-        raise UndatedChart(f"an entry was added on {observed_at.date()}, which is yet to come: mend its added_at")
+        raise InvalidDocument(
+            f"an entry was added on {observed_at.date()}, which is yet to come: mend its added_at", gate=DATE_IMPOSSIBLE
+        )
     document = RawDocument(
         format_version=FORMAT_VERSION,
         chart=chart,
@@ -162,14 +173,10 @@ def _read_csv(
 ) -> Import:
     """An official file, which is always of a whole chart."""
     table = parse_csv(text)
-    chart = _chart(chart, official, None, None)
-    chart_date = chart_date or (official.chart_date if official else None)
-    if chart_date is None:
-        raise UndatedChart(
-            "nothing says which day it is of: give the last day counted with --chart-date YYYY-MM-DD, or keep the name "
-            "that Spotify gave the file, such as regional-global-daily-2025-12-01.csv"
-        )
-    chart_date = _plausible(chart_date, received_at)
+    chart, chart_date = _both(
+        lambda: _chart(chart, official, None, None),
+        lambda: _plausible(chart_date or _date_in_name(official), received_at),
+    )
     document = RawDocument(
         format_version=FORMAT_VERSION,
         chart=chart,
@@ -234,6 +241,35 @@ def _public_chart(charts: Mapping[str, PublicChart], given: str | None) -> Publi
     if parse_chart(given) not in charts:
         raise UnnamedChart(f"{what} with {' and '.join(charts)}, not with {given}: leave --chart out, or name that one")
     return charts[given]
+
+
+def told_by_name(name: str) -> tuple[str, date] | None:
+    """Chart and chart date as the whole name of an official download tells them; None for any other name."""
+    official = _official_name(name)
+    try:
+        chart_date = official.chart_date if official else None
+    except UndatedChart:
+        return None
+    return None if official is None or chart_date is None else (official.chart, chart_date)
+
+
+def _both(chart: Callable[[], str], chart_date: Callable[[], date]) -> tuple[str, date]:
+    """Chart and chart date; where neither is told, one error says so of both, so that nobody has to come twice."""
+    try:
+        named = chart()
+    except UnnamedChart as unnamed:
+        try:
+            chart_date()
+        except UndatedChart as undated:
+            raise UnnamedUndatedChart(f"{unnamed}; and {undated}") from undated
+        raise
+    return named, chart_date()
+
+
+def _date_in_name(official: _OfficialName | None) -> date:
+    if official is None or (told := official.chart_date) is None:
+        raise UndatedChart("nothing says which day it is of: give the last day counted with --chart-date YYYY-MM-DD")
+    return told
 
 
 def _official_name(name: str) -> _OfficialName | None:

@@ -92,7 +92,8 @@ class Inbox:
 
 def _in_folders(error: PipelineError) -> str:
     """The error's line; where its remedy is an option of the command, also what to do in the inbox."""
-    for kind, folder in _FOLDERS:
-        if isinstance(error, kind):
-            return f"{error}; in the inbox a folder says so: {INBOX_PREFIX}{folder}"
-    return str(error)
+    folders = [folder for kind, folder in _FOLDERS if isinstance(error, kind)]
+    if not folders:
+        return str(error)
+    say = "a folder says so" if len(folders) == 1 else "folders say so"
+    return f"{error}; in the inbox {say}: {INBOX_PREFIX}{''.join(folders)}"

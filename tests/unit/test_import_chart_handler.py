@@ -134,6 +134,7 @@ def test_a_key_of_any_kind_is_taken_as_it_is(store: MemoryStore, inbox: Inbox, f
         (f"date=2024-02-30/{NAME}", CSV, "its folder date=2024-02-30 is no date"),
         (f"partial=perhaps/{NAME}", CSV, "neither partial=true nor partial=false"),
         ("chart=road-trip/list.csv", CSV, "; in the inbox a folder says so: inbox/date=YYYY-MM-DD/"),
+        ("list.csv", CSV, "; in the inbox folders say so: inbox/chart=road-trip/date=YYYY-MM-DD/"),
         ("date=2024-05-11/list.csv", CSV, "; in the inbox a folder says so: inbox/chart=road-trip/"),
         ("top50.json", PAGE, "name the chart with --chart, e.g. --chart road-trip; in the inbox a folder says so"),
         ("chart=x/p.json", json.dumps(page([entry(track())], total=9)).encode(), "says so: inbox/partial=true/"),

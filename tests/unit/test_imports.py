@@ -17,8 +17,9 @@ from lambdas.core.errors import (
     PipelineError,
     UndatedChart,
     UnnamedChart,
+    UnnamedUndatedChart,
 )
-from lambdas.core.imports import Import, read_import
+from lambdas.core.imports import Import, read_import, told_by_name
 from tests.documents import csv_file, csv_row, entry, page, public_answer, public_chart, public_entries, track
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
@@ -222,6 +223,29 @@ def test_a_csv_that_does_not_name_its_chart_is_refused_until_it_is_given() -> No
         brought_csv("download.csv", chart_date=date(2025, 12, 1))
     document = brought_csv("download.csv", chart="mine", chart_date=date(2025, 12, 1)).document
     assert (document.chart, document.period) == ("mine", "daily")
+
+
+def test_what_tells_neither_chart_nor_day_is_told_so_at_once() -> None:
+    with pytest.raises(
+        UnnamedUndatedChart, match=r"does not say its chart: .*--chart.*; and nothing says .*--chart-date"
+    ):
+        brought_csv("download.csv")
+    with pytest.raises(UnnamedUndatedChart, match=r"none of Spotify's charts: .*--chart.*carry no date.*--chart-date"):
+        brought(of_playlist(OWN, entry(track(), added_at=None)))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("regional-pk-daily-2025-12-01.csv", ("regional-pk-daily", date(2025, 12, 1))),
+        ("old_regional-us-weekly-2019-01-04--2019-01-11.csv", ("regional-us-weekly", date(2019, 1, 10))),
+        ("regional-us-weekly-2019-02-30.csv", None),
+        ("regional-global-daily-latest.csv", None),
+        ("download.csv", None),
+    ],
+)
+def test_a_downloads_whole_name_tells_chart_and_day(name: str, told: tuple[str, date] | None) -> None:
+    assert told_by_name(name) == told
 
 
 def test_what_is_given_beats_what_a_csvs_name_says() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from lambdas.core import documents
 from lambdas.core.documents import RawDocument
-from lambdas.core.errors import InvalidDocument, UndatedChart
+from lambdas.core.errors import InvalidDocument
 from lambdas.core.gates import HARD, SOFT, STRAY, Gate
 from lambdas.core.imports import read_import
 from lambdas.core.keys import quarantine_key
@@ -313,8 +313,9 @@ def test_a_document_observed_after_the_years_of_the_tables_cannot_stay_the_newes
 
 def test_a_file_of_entries_added_in_a_year_to_come_is_refused_before_it_is_stored() -> None:
     body = json.dumps(page([entry(track(), added_at="2099-01-01T00:00:00Z")])).encode()
-    with pytest.raises(UndatedChart, match="added on 2099-01-01, which is yet to come: mend its added_at"):
+    with pytest.raises(InvalidDocument, match="added on 2099-01-01, which is yet to come: mend its added_at") as caught:
         read_import(body, name="a.json", received_at=NOW, chart="road-trip", chart_date=DAY)
+    assert caught.value.gate is GATES["date_impossible"]
 
 
 def test_a_refusal_names_its_gate_for_the_record_and_speaks_plainly_to_people() -> None:

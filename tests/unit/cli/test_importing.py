@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shlex
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,7 +16,9 @@ import boto3
 import pytest
 
 from cli import importing
+from cli.command_name import command_name
 from cli.importing import Choices, find_files, import_files, run_import, short_names
+from cli.main import build_parser
 from cli.redelivery import tell_again
 from cli.waiting import Waiting
 from lambdas.core.documents import MAX_UNPACKED_BYTES
@@ -44,7 +47,7 @@ class Buckets(TransformedBuckets):
             files,
             choices,
             waiting=self.waiting,
-            status_command="etl status --stage local",
+            stage="local",
             tell_again=self.told_again.append,
         )
 
@@ -127,6 +130,82 @@ def test_an_official_csv_is_loaded_by_its_name_alone_and_what_it_lacks_is_said(
     assert [row["position"] for row in read_table(buckets.tables, CHART_ENTRIES)] == [1, 3]
 
 
+def test_a_file_that_does_not_tell_its_day_keeps_no_other_out_and_has_its_command_to_copy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    buckets = Buckets()
+    body = csv_file([csv_row(1)])
+    names = ["my chart.csv", "regional-global-daily-latest.csv", "regional-pk-daily-2025-12-01.csv"]
+    files = [tmp_path / name for name in names]
+    for path in files:
+        path.write_text(body, "utf-8")
+
+    assert buckets.run(files, Choices()) == 1
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("regional-pk-daily-2025-12-01.csv  regional-pk-daily  2025-12-01  1 position")
+    assert lines[3].startswith("3 files: 1 new, 0 already held, 2 refused; 1 document is in the tables")
+    etl, stage = command_name(), "--stage local"
+    assert lines[4:] == [
+        "2 files do not tell their chart or day: with the chart's name in place of NAME and the last day counted in "
+        "place of YYYY-MM-DD, run",
+        f"  {etl} import '{files[0]}' --chart NAME --chart-date YYYY-MM-DD {stage}",
+        f"  {etl} import {files[1]} --chart-date YYYY-MM-DD {stage}",
+    ]
+    command = lines[-1].strip().replace("YYYY-MM-DD", "2020-01-01").removeprefix(f"{etl} ")
+    arguments = build_parser().parse_args(shlex.split(command))
+    assert buckets.run(arguments.paths, Choices(chart_date=arguments.chart_date)) == 0
+
+
+def test_what_was_said_of_the_files_is_in_the_command_to_copy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "download.csv"
+    path.write_text(csv_file([csv_row(1)]), "utf-8")
+
+    assert Buckets().run([path], Choices(chart="mine", partial=True, dry_run=True)) == 1
+
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith(f"import {path} --chart mine --partial --chart-date YYYY-MM-DD --stage local")
+
+
+def test_of_very_many_files_that_do_not_tell_their_day_some_have_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / f"regional-global-daily-latest ({n}).csv" for n in range(14)]
+    for path in files:
+        path.write_text(csv_file([csv_row(1)]), "utf-8")
+
+    assert Buckets().run(files, Choices()) == 1
+
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.endswith("--chart-date YYYY-MM-DD --stage local") for line in lines) == 10
+    assert lines[-1] == "  and so on for 4 more files"
+
+
+@pytest.mark.parametrize(
+    ("choices", "option"),
+    [(Choices(chart_date=date(2025, 12, 2)), "--chart-date"), (Choices(chart="mine"), "--chart")],
+)
+def test_what_is_said_of_several_files_does_not_overrule_a_name_that_says_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], choices: Choices, option: str
+) -> None:
+    buckets = Buckets()
+    files = [tmp_path / f"regional-pk-daily-{day}.csv" for day in ("2025-12-01", "2025-12-02")]
+    for path in files:
+        path.write_text(csv_file([csv_row(1)]), "utf-8")
+
+    assert buckets.run(files, choices) == 1
+
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first == (
+        f"{files[0].name}  refused: its name says regional-pk-daily of 2025-12-01, and {option} says otherwise: import "
+        f"it without {option}; or alone, if its name is wrong"
+    )
+    assert {row["chart_date"] for row in read_table(buckets.tables, CHART_ENTRIES)} <= {date(2025, 12, 2)}
+    assert buckets.run(files[:1], choices) == 0, "alone it is taken"
+
+
 def test_of_many_files_only_those_to_look_at_have_a_line_and_each_chart_has_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,8 +262,8 @@ def test_a_refused_file_is_one_line_with_its_reason_writes_nothing_and_is_exit_c
     assert buckets.run(files, Choices()) == 1
     lines = capsys.readouterr().out.splitlines()
     assert buckets.raw.writes == []
-    assert lines[-1] == f"{len(files)} files: 0 new, 0 already held, {len(files)} refused"
-    for path, line in zip(files, lines[:-1], strict=True):
+    assert f"{len(files)} files: 0 new, 0 already held, {len(files)} refused" in lines
+    for path, line in zip(files, lines[: len(files)], strict=True):
         assert line.startswith(path.name)
         assert "  refused: " in line
 
@@ -273,7 +352,7 @@ def test_chart_files_that_are_in_the_tables_bring_the_lines_that_follow_and_othe
             files,
             choices,
             waiting=buckets.waiting,
-            status_command="",
+            stage="local",
             tell_again=buckets.told_again.append,
             after=lambda: ["1 song waits"],
         )
@@ -287,7 +366,7 @@ def test_ctrl_c_says_what_was_uploaded_and_how_to_go_on(top3: Path, capsys: pyte
         raise KeyboardInterrupt
 
     waiting = Waiting(raw=buckets.raw, tables=buckets.tables, patience_seconds=30, sleep=interrupted)
-    assert run_import([top3], CHART, waiting=waiting, status_command="", tell_again=lambda _: None) == 130
+    assert run_import([top3], CHART, waiting=waiting, stage="local", tell_again=lambda _: None) == 130
     assert "stopped: 1 document of 1 file uploaded" in capsys.readouterr().err
     assert buckets.run([top3]) == 0, "the same command again continues"
 
@@ -345,7 +424,7 @@ def test_names_leave_out_the_folder_that_all_files_share(tmp_path: Path) -> None
     files = [tmp_path / "a.json", tmp_path / "sub" / "b.json", tmp_path / ("x" * 80 + ".json")]
     names = list(short_names(files).values())
     assert names[:2] == ["a.json", "sub/b.json"]
-    assert names[2] == "…" + "x" * 42 + ".json"
+    assert names[2] == "…" + "x" * 50 + ".json"
     assert short_names([Path("one.json")]) == {Path("one.json"): "one.json"}
     assert short_names([Path("one.json"), Path("/etc/two.json")])[Path("/etc/two.json")] == "/etc/two.json"
 
