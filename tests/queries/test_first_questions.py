@@ -13,7 +13,7 @@ from tests.queries.asking import CHART, MONDAY, QUERIES, WEEKLY, ask, day, song
 def test_movement_tells_climbed_lost_stayed_new_and_back(tmp_path: Path) -> None:
     charts = [
         day(0, song("Back"), song("Up"), song("Down"), song("Same")),
-        day(1, song("Down"), song("Other"), song("Up"), song("Same")),
+        day(1, song("Down"), song("Other"), song("Up"), song("Same"), song("Out")),
         day(2, song("Up"), song("Back"), song("Down"), song("Same"), song("New")),
     ]
     rows = ask(tmp_path, QUERIES["todays_top_10"], charts)
