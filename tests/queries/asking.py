@@ -103,7 +103,8 @@ def answer_of(catalog: FolderCatalog, query: Query, **given: str) -> list[tuple[
     """The query's rows over tables that are there."""
     sql = query.sql
     for parameter in query.parameters:
-        sql = sql.replace("?", f"'{given.get(parameter.name, parameter.default)}'", 1)
+        value = given.get(parameter.name, parameter.default).replace("'", "''")
+        sql = sql.replace("?", f"'{value}'", 1)
     held = answer(sql, database="warehouse", catalog=catalog)
     assert tuple(held.columns) == query.columns
     typed = [_TYPED.get(kind, str) for kind in held.types]

@@ -39,9 +39,6 @@ def on(offset: int) -> date:
     return MONDAY + timedelta(days=offset)
 
 
-# ---- today's chart
-
-
 def movements(folder: Path, charts: list[RawDocument], chart: str = CHART) -> list[tuple[Any, ...]]:
     """Song, movement and previous position on the newest date; the top 10 must tell the same."""
     catalog = catalog_of(folder, load(charts))
@@ -173,9 +170,6 @@ def test_the_questions_about_movement_are_of_one_mind(tmp_path: Path) -> None:
     assert len(set(shared.values())) == 1
 
 
-# ---- number ones
-
-
 def test_a_run_at_number_one_ends_with_another_song_and_at_a_missing_date(tmp_path: Path) -> None:
     first, again = song("First release", isrc=ISRC), song("Second release", isrc=ISRC)
     charts = [
@@ -208,9 +202,6 @@ def test_a_run_of_a_weekly_chart_counts_weeks(tmp_path: Path) -> None:
         (on(28), on(28), 1),
         (on(0), on(14), 3),
     ]
-
-
-# ---- every song
 
 
 def test_every_song_has_its_places_runs_and_latest_names(tmp_path: Path) -> None:
@@ -254,9 +245,6 @@ def test_a_run_of_a_weekly_song_counts_on_from_week_to_week(tmp_path: Path) -> N
     assert picked(SONGS, rows, "periods_on_chart", "runs", "positions") == [
         (3, 2, "2026-03-02:1 2026-03-09:1 2026-03-23:1")
     ]
-
-
-# ---- calendar
 
 
 def calendar(folder: Path, charts: list[RawDocument], chart: str = CHART) -> list[tuple[Any, ...]]:
