@@ -3,60 +3,81 @@
 -- parameters: chart = regional-global-daily
 -- columns: position, movement, song, artists, album, chart_date
 --
--- movement counts places climbed (+) or lost (-) since the period before; '=' stayed, 'new' never charted before in your
--- data, 'back' charted before but not in the period before; null where your data lacks the period before.
-WITH entries AS (
+-- movement compares with the period before: '+2' climbed, '-1' lost, '=' stayed, 'new' never charted before, 'back' charted
+-- before but not in the period before. Spotify's own figures are taken where it told them; else your data. It is null
+-- where nothing tells: the period before is missing, did not reach down so far, or has places whose song is not known.
+-- A recording that is on the chart twice is compared place by place.
+WITH asked AS (
+    SELECT CAST(? AS varchar) AS chart
+),
+held AS (
     SELECT
+        chart_date,
+        CAST(date_add('day', CASE period WHEN 'weekly' THEN -7 ELSE -1 END, chart_date) AS date) AS previous_date,
+        depth,
+        depth - entries - skipped_local - skipped_episode AS unknown_places
+    FROM snapshots
+    WHERE chart = (SELECT chart FROM asked) AND verdict IN ('published', 'partial')
+),
+placed AS (
+    SELECT
+        s.recording_id,
         e.chart_date,
         e.position,
-        e.period,
-        s.recording_id,
-        s.name AS song,
-        s.artist_names AS artists,
-        a.name AS album
+        e.song_id,
+        e.streams,
+        e.official_previous_position,
+        e.official_peak_position,
+        e.official_periods_on_chart,
+        row_number() OVER (PARTITION BY s.recording_id, e.chart_date ORDER BY e.position) AS turn
     FROM chart_entries AS e
     JOIN songs AS s ON s.song_id = e.song_id
-    LEFT JOIN albums AS a ON a.album_id = s.album_id
-    WHERE e.chart = ?
+    WHERE e.chart = (SELECT chart FROM asked)
 ),
-newest AS (
-    SELECT max(chart_date) AS chart_date
-    FROM entries
-),
-today AS (
+followed AS (
     SELECT
-        e.*,
-        CAST(date_add('day', CASE e.period WHEN 'weekly' THEN -7 ELSE -1 END, e.chart_date) AS date) AS previous_date
-    FROM entries AS e
-    JOIN newest AS n ON n.chart_date = e.chart_date
+        p.*,
+        row_number() OVER (PARTITION BY p.recording_id, p.turn ORDER BY p.chart_date) AS nth_date,
+        lag(p.chart_date) OVER (PARTITION BY p.recording_id, p.turn ORDER BY p.chart_date) AS seen_date,
+        lag(p.position) OVER (PARTITION BY p.recording_id, p.turn ORDER BY p.chart_date) AS seen_position
+    FROM placed AS p
 ),
-before AS (
-    SELECT e.chart_date, e.recording_id, min(e.position) AS position
-    FROM entries AS e
-    WHERE e.chart_date IN (SELECT previous_date FROM today)
-    GROUP BY e.chart_date, e.recording_id
+compared AS (
+    SELECT
+        f.*,
+        CASE
+            WHEN f.official_previous_position IS NOT NULL THEN f.official_previous_position
+            WHEN f.official_periods_on_chart IS NULL AND f.seen_date = h.previous_date THEN f.seen_position
+        END AS previous_position,
+        b.depth AS previous_depth,
+        f.turn = 1 AND f.position <= b.depth AND b.unknown_places = 0 AS absence_is_known
+    FROM followed AS f
+    JOIN held AS h ON h.chart_date = f.chart_date
+    LEFT JOIN held AS b ON b.chart_date = h.previous_date
 ),
-earlier AS (
-    SELECT DISTINCT e.recording_id
-    FROM entries AS e
-    WHERE e.chart_date < (SELECT chart_date FROM newest)
+moved AS (
+    SELECT
+        c.*,
+        CASE
+            WHEN c.previous_position > c.position THEN '+' || CAST(c.previous_position - c.position AS varchar)
+            WHEN c.previous_position < c.position THEN '-' || CAST(c.position - c.previous_position AS varchar)
+            WHEN c.previous_position = c.position THEN '='
+            WHEN c.official_periods_on_chart = 1 THEN 'new'
+            WHEN c.official_periods_on_chart > 1 THEN 'back'
+            WHEN c.absence_is_known AND c.seen_date IS NULL THEN 'new'
+            WHEN c.absence_is_known THEN 'back'
+        END AS movement
+    FROM compared AS c
 )
 SELECT
-    t.position,
-    CASE
-        WHEN NOT EXISTS (SELECT 1 FROM before) THEN NULL
-        WHEN b.position > t.position THEN '+' || CAST(b.position - t.position AS varchar)
-        WHEN b.position < t.position THEN '-' || CAST(t.position - b.position AS varchar)
-        WHEN b.position = t.position THEN '='
-        WHEN p.recording_id IS NOT NULL THEN 'back'
-        ELSE 'new'
-    END AS movement,
-    t.song,
-    t.artists,
-    t.album,
-    t.chart_date
-FROM today AS t
-LEFT JOIN before AS b ON b.recording_id = t.recording_id
-LEFT JOIN earlier AS p ON p.recording_id = t.recording_id
-WHERE t.position <= 10
-ORDER BY t.position
+    m.position,
+    m.movement,
+    s.name AS song,
+    s.artist_names AS artists,
+    a.name AS album,
+    m.chart_date
+FROM moved AS m
+JOIN songs AS s ON s.song_id = m.song_id
+LEFT JOIN albums AS a ON a.album_id = s.album_id
+WHERE m.chart_date = (SELECT max(chart_date) FROM held) AND m.position <= 10
+ORDER BY m.position

@@ -13,7 +13,7 @@ from tests.queries.asking import CHART, MONDAY, QUERIES, WEEKLY, ask, day, song
 def test_movement_tells_climbed_lost_stayed_new_and_back(tmp_path: Path) -> None:
     charts = [
         day(0, song("Back"), song("Up"), song("Down"), song("Same")),
-        day(1, song("Down"), song("Other"), song("Up"), song("Same")),
+        day(1, song("Down"), song("Other"), song("Up"), song("Same"), song("Out")),
         day(2, song("Up"), song("Back"), song("Down"), song("Same"), song("New")),
     ]
     rows = ask(tmp_path, QUERIES["todays_top_10"], charts)
@@ -65,8 +65,8 @@ def test_longest_on_chart_counts_recordings_over_their_ids(tmp_path: Path) -> No
     ]
     rows = ask(tmp_path, QUERIES["longest_on_chart"], charts)
     assert rows == [
-        ("New", "Ivo Calder", 3, 1, MONDAY, MONDAY + timedelta(days=3)),
-        ("Two days", "Ivo Calder", 2, 1, MONDAY, MONDAY + timedelta(days=1)),
+        ("New", "Ivo Calder", 3, None, 1, MONDAY, MONDAY + timedelta(days=3)),
+        ("Two days", "Ivo Calder", 2, None, 1, MONDAY, MONDAY + timedelta(days=1)),
     ]
 
 
@@ -95,4 +95,6 @@ def test_missing_dates_are_counted_in_each_charts_own_period(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
 def test_every_query_that_ships_answers_with_the_columns_its_header_names(tmp_path: Path, name: str) -> None:
-    assert ask(tmp_path, QUERIES[name], [day(0, song("One"))])
+    before = [song("One"), song("Two"), song("Three")]
+    charts = [day(0, *before), day(2, *before), day(3, song("Two"), song("One"), song("Four"))]
+    assert ask(tmp_path, QUERIES[name], charts)
