@@ -36,7 +36,7 @@ _log = logging.getLogger("enrich")
 LEAST_SECONDS: Final = 2.0
 """With fewer left a run asks no more."""
 MAX_FAULTS: Final = 3
-"""Songs in a row that Spotify fails to answer about, after which the trouble is not theirs alone."""
+"""Songs in a row that Spotify fails to answer about, after which it is looked whether the trouble is theirs alone."""
 _READS_AT_ONCE: Final = 8
 
 Outcome: TypeAlias = Literal["planned", "finished", "calls_used", "out_of_time", "rate_limited"]
@@ -113,14 +113,17 @@ class Enrichment:
     _gone: int = field(default=0, init=False)
     _passed_over: list[str] = field(default_factory=list, init=False)
     _refresh_due: int = field(default=0, init=False)
+    _told_before: str | None = field(default=None, init=False)
+    """A song that Spotify has told of, and will again if it answers at all."""
 
     def run(self, *, dry_run: bool, skip: Collection[str] = ()) -> EnrichResult:
         """Ask about songs until none is left, or the budget is spent, or Spotify limits the rate.
 
         A song that Spotify fails to answer about is passed over, and asked again by a later run. Every answer is kept
         before the next song is asked about, so whatever ends a run, nothing is asked twice. Raises what
-        `SongSource.song` raises but RateLimited, which is an outcome; SourceUnavailable after MAX_FAULTS in a row; and
-        SchemaMismatch for a table's object that cannot be read.
+        `SongSource.song` raises but RateLimited, which is an outcome; SourceUnavailable after MAX_FAULTS in a row, if
+        Spotify does not answer about a song that it should know either; and SchemaMismatch for a table's object that
+        cannot be read.
         """
         started_at = second(self.now())
         plan = self._plan(started_at, dry_run=dry_run)
@@ -155,6 +158,9 @@ class Enrichment:
         songs = read_songs(self.tables)
         cached = cached_songs(self.cache)
         waiting = _waiting(songs, cached)
+        told = (song for song in songs if song.detail == API)
+        newest_told = max(told, key=lambda song: (song.observed_at, song.song_id), default=None)
+        self._told_before = newest_told and newest_told.song_id
         # All charts' newest years are read for it, which a run that has enough to do can save.
         look = dry_run or waiting < self.budget.max_calls
         return plan_enrichment(
@@ -193,16 +199,36 @@ class Enrichment:
                     # What looks like trouble of Spotify's may be the end of the budget.
                     if spent := self._spent():
                         return spent
-                    faults += 1
-                    if faults == MAX_FAULTS:
-                        raise
                     _log.warning("a song is passed over", extra={"song_id": song_id, "reason": str(fault)})
                     self._passed_over.append(song_id)
+                    faults += 1
+                    if faults == MAX_FAULTS:
+                        if not self._answers_at_all(source, plan, skip=skip):
+                            # That question may have spent the last of the budget.
+                            if spent := self._spent():
+                                return spent
+                            raise
+                        faults = 0
                     continue
                 faults = 0
                 self._keep(song_id, answer, held=held, before=before)
             self._settle(is_refresh=place >= first_refresh)
         return "finished"
+
+    def _answers_at_all(self, source: SongSource, plan: Plan, *, skip: frozenset[str]) -> bool:
+        """Whether Spotify answers about a song that it has told of, or else about the one that is to come last.
+
+        Songs that it always fails to answer about would else stop every run, for they keep their place at the front.
+        """
+        song_id = self._told_before or next(one for one in reversed(plan.ask) if one not in skip)
+        held, before = _held(self.cache, song_id)
+        try:
+            answer = source.song(song_id)
+        except SourceUnavailable:
+            return False
+        if before is None and song_id in plan.waiting:
+            self._keep(song_id, answer, held=held, before=before)
+        return True
 
     def _spent(self) -> Outcome | None:
         if self.budget.calls >= self.budget.max_calls:

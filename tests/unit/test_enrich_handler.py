@@ -400,7 +400,50 @@ def test_trouble_with_every_song_is_not_tried_with_all_of_them(stage: Stage) -> 
 
     with pytest.raises(SourceUnavailable, match="down"):
         stage.run()
-    assert len(stage.asked) == MAX_FAULTS
+    assert len(stage.asked) == MAX_FAULTS + 1
+
+
+def failing(*names: str) -> dict[str, Gone | Exception]:
+    return dict.fromkeys(map(song_id, names), SourceUnavailable("500, at each of 5 attempts"))
+
+
+def test_songs_that_always_fail_stop_no_run_though_they_stand_first(stage: Stage) -> None:
+    stage.load(chart_file("Bad 1", "Bad 2", "Bad 3", day=date(2026, 3, 5)), chart_file(*"ABC", day=date(2026, 3, 1)))
+    stage.otherwise = failing("Bad 1", "Bad 2", "Bad 3")
+
+    result = stage.run()
+
+    assert (result.outcome, set(result.answered)) == ("finished", set(map(song_id, "ABC")))
+    assert set(result.passed_over) == set(stage.otherwise)
+    assert (result.songs_waiting, len(stage.asked)) == (3, 6)
+
+
+def test_where_nothing_but_songs_that_always_fail_is_left_a_song_told_of_before_shows_that_spotify_answers(
+    stage: Stage,
+) -> None:
+    bad = [f"Bad {number}" for number in range(7)]
+    stage.load(chart_file(*bad, "Good", day=date(2026, 3, 5)), chart_file("Older", day=date(2026, 3, 1)))
+    stage.otherwise = failing(*bad)
+    stage.run()
+    stage.load_answers()
+    stage.asked.clear()
+
+    result = stage.run()
+
+    assert (result.outcome, set(result.passed_over)) == ("finished", set(stage.otherwise))
+    assert (result.answered, result.songs_waiting) == ((), 7)
+    assert [one for one in stage.asked if one not in stage.otherwise] == [song_id("Good"), song_id("Good")]
+
+
+def test_a_run_whose_calls_end_with_the_question_whether_spotify_answers_has_spent_them_and_is_no_failure(
+    stage: Stage,
+) -> None:
+    stage.load(chart_file(*"ABCDEFG"))
+    stage.otherwise = failing(*"ABCDEFG")
+
+    result = stage.run(max_calls=2 + MAX_FAULTS)
+
+    assert (result.outcome, len(result.passed_over)) == ("calls_used", MAX_FAULTS)
 
 
 def test_trouble_that_comes_and_goes_ends_no_run(stage: Stage) -> None:

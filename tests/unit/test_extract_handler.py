@@ -410,6 +410,17 @@ def test_a_date_that_any_of_the_providers_gave_is_held_and_none_is_asked(zone: Z
     assert (result.outcome, result.raw_key, result.calls) == ("held", key, 0)
 
 
+def test_a_provider_that_still_shows_a_held_date_is_not_passed_over_for_one_that_may_be_ahead_of_it(zone: Zone) -> None:
+    """Else the quickest provider would serve every date, and not the one that the stage names first."""
+    key = zone.hold(weekly(chart_date=date(2026, 3, 5)))
+    zone.source.answer = weekly(chart_date=date(2026, 3, 5), observed_at=NOW + timedelta(days=8))
+    zone.public.answer = public_document(chart_date=date(2026, 3, 12))
+
+    result = zone.poll(BOTH, now=NOW + timedelta(days=8))
+
+    assert (result.outcome, result.raw_key, zone.public.fetched) == ("held", key, 0)
+
+
 def test_the_newest_document_of_a_date_is_named_whoever_gave_it(zone: Zone) -> None:
     zone.hold(public_document(observed_at=NOW))
     newer = zone.hold(weekly(observed_at=NOW + timedelta(hours=1)))
