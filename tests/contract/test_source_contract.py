@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -461,6 +463,26 @@ def test_a_quota_that_is_used_up_is_not_waited_for_however_short_the_wait(
 
     assert given.clock.waits == []
     assert len(given.spotify.requests(given.source.path)) == 1
+
+
+@pytest.mark.parametrize("path", ["^/(v1|public)/", "^/api/token"])
+@pytest.mark.parametrize(
+    "fault", [Fault(FaultKind.RATE_LIMITED, retry_after=2), Fault(FaultKind.SERVER_ERROR, status=503, retry_after=2)]
+)
+def test_nothing_between_a_source_and_the_network_sleeps_or_asks_again_by_itself(
+    given: Situation, fault: Fault, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(seconds: float) -> None:
+        raise AssertionError(f"a library sleeps for {seconds} s")
+
+    monkeypatch.setattr(time, "sleep", refuse)
+    given.spotify.fail(replace(fault, path=path))
+
+    given.ask()
+
+    met = path == "^/(v1|public)/" or given.source.takes_a_token
+    assert given.clock.waits == ([2.0] if met else [])
+    assert given.budget.calls == len(given.spotify.requests())
 
 
 # Faults of the way, and of Spotify's machines

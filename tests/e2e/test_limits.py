@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from lambdas.core.keys import STATE_PREFIX, chart_prefix, state_key
 from local.spotify.api import CLIENT_ID, CLIENT_SECRET
+from tests.chart_files import write_chart_file
 from tests.e2e.conftest import Etl
 
 pytestmark = pytest.mark.e2e
@@ -45,8 +47,10 @@ def credentials(etl: Etl, client_id: str, client_secret: str = CLIENT_SECRET) ->
     return done.stdout
 
 
-def test_nobody_calls_before_the_time_is_over_and_everybody_says_until_when(unheld: Etl) -> None:
+def test_nobody_calls_before_the_time_is_over_and_everybody_says_until_when(unheld: Etl, tmp_path: Path) -> None:
     etl = unheld
+    write_chart_file(tmp_path, "regional-fi-daily", date(2026, 2, 27))
+    etl.succeed("import", tmp_path)  # songs that wait, so that an enrichment has something to ask
     etl.control_spotify("POST", "faults", [{"kind": "rate_limited", "retry_after": SIX_HOURS}])
     before = calls(etl)
 
@@ -55,6 +59,7 @@ def test_nobody_calls_before_the_time_is_over_and_everybody_says_until_when(unhe
     state = json.loads(etl.objects("raw")[state_key("web_api")])
     until = datetime.fromisoformat(state["until"])
     again = etl.fail("run", "--chart", DAILY)
+    enriched = etl.fail("enrich")
     doctor = etl("doctor")
     status = etl.succeed("status")
 
@@ -63,7 +68,7 @@ def test_nobody_calls_before_the_time_is_over_and_everybody_says_until_when(unhe
     assert abs(until - datetime.now(UTC) - timedelta(seconds=SIX_HOURS)) < timedelta(minutes=2)
     told = f"{until:%Y-%m-%d %H:%M:%S} UTC"
     assert "429), and Spotify asks to wait 6 h 0 min, until " in met
-    for text in (again, doctor.stdout, status):
+    for text in (again, enriched, doctor.stdout, status):
         assert f"not asked before {told} (5 h 59 min from now)" in text or (
             f"not asked before {told} (6 h 0 min from now)" in text
         )
