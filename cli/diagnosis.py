@@ -38,6 +38,8 @@ REQUIRED_OUTPUTS: Final[Mapping[Part, frozenset[str]]] = {
     "monitoring": frozenset({"AlarmTopicArn", "DashboardName"}),
 }
 """What the stacks of this version put out, and the command may ask for."""
+_DAYS_FROM_HOURS: Final = 120
+"""An age of more hours is told in days."""
 _SEEN_QUOTA: Final = "an app in Development Mode was seen to meet its quota after about 1,100 in 24 hours"
 
 
@@ -164,7 +166,8 @@ def freshness_finding(chart: str, newest: date | None, *, freshness_hours: int, 
     if newest is None:
         return Finding("warning", check, f"nothing is held yet: {poll}, or wait for its schedule")
     age = chart_age_hours(newest, now=now)
-    told = f"{newest}, which ended {age:.0f} h ago; up to {freshness_hours} h count as fresh"
+    ago = f"{age:.0f} h" if age < _DAYS_FROM_HOURS else f"{age / 24:,.0f} days"
+    told = f"{newest}, which ended {ago} ago; up to {freshness_hours} h count as fresh"
     if age > freshness_hours:
         return Finding("FAILED", check, f"{told}: {poll}; if that finds nothing newer, Spotify has not published it")
     return Finding("ok", check, told)

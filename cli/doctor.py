@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -91,7 +92,7 @@ class Examination:
                 self._check(f"newest date of {chart.chart}", partial(self._freshness, stage, chart))
         for name, url in (outputs["compute"] or {}).items():
             if name.endswith(_DEAD_LETTERS):
-                function = name.removesuffix(_DEAD_LETTERS).lower()
+                function = _snake_case(name.removesuffix(_DEAD_LETTERS))
                 self._check(f"dead letters of {function}", partial(self._dead_letters, stage, function, url))
         if outputs["storage"] is not None:
             self._check("quarantine", partial(self._quarantine, stage))
@@ -247,6 +248,11 @@ class Examination:
         ):
             own = own_calls if service == "web_api" else None
             self._tell(diagnosis.limit_finding(service, state, own_calls=own, now=now))
+
+
+def _snake_case(name: str) -> str:
+    """A function's name as its package has it: ImportChart is import_chart."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _stand_in() -> str:

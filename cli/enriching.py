@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cli.output import Progress, count, note, printable, say, seconds
+from cli.stage import LOCAL
 from cli.waiting import Pauses, quarantine_reasons
 from lambdas.core.enrichment import LEAST_CALLS
 from lambdas.core.errors import PipelineError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lambdas.core.store import ObjectStore
 
 INTERRUPTED = 130
+_UNKNOWN = "Spotify does not know them"
 SLICE_CALLS = 50
 """Calls that the function is asked for at a time: some seconds of work, after which the progress is known. Each slice
 asks for a token of its own."""
@@ -317,7 +319,9 @@ def _conclude(
         return 0  # there was nothing to do, which the forecast has said
     parts = [f"{count(tally.told, 'song')} told of"]
     if tally.gone:
-        parts.append(f"{tally.gone:,} gone (Spotify does not know them)")
+        # Who imports real files there would else take them for lost.
+        who = "the local stage's stand-in for Spotify knows made-up songs alone" if stage == LOCAL else _UNKNOWN
+        parts.append(f"{tally.gone:,} gone ({who})")
     if tally.passed_over:
         parts.append(f"{len(tally.passed_over):,} passed over (Spotify fails to answer; asked again by a later run)")
     in_tables = f"; {len(settled.loaded):,} in the tables ({seconds(elapsed)})" if settled.loaded else ""

@@ -362,11 +362,13 @@ def _say_what_is_lacking(tally: Tally, choices: Choices, *, stage: str) -> None:
     wanted = {option for lacking in tally.lacking.values() for option in lacking}
     what, instead = zip(*(_WANTED[option] for option in _WANTED if option in wanted), strict=True)
     wanting = count(len(tally.lacking), "file does not tell its", "files do not tell their")
-    say(f"{wanting} {' or '.join(what)}: with {' and '.join(instead)}, run")
+    # None of them tells any of it, or each lacks its own.
+    link = " or " if any(len(lacking) < len(what) for lacking in tally.lacking.values()) else " and "
+    say(f"{wanting} {link.join(what)}: with {' and '.join(instead)}, run")
     for path, lacking in list(tally.lacking.items())[:_REMEDIES_SHOWN]:
         said = [*(["--chart", choices.chart] if choices.chart else []), *(["--partial"] if choices.partial else [])]
         words = [command_name(), "import", str(path), *said]
-        say(f"  {shlex.join(words)} {' '.join(lacking)} --stage {stage}")
+        say(f"  {printable(shlex.join(words))} {' '.join(lacking)} --stage {stage}")
     if (more := len(tally.lacking) - _REMEDIES_SHOWN) > 0:
         say(f"  and so on for {count(more, 'more file')}")
 

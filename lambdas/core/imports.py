@@ -174,7 +174,7 @@ def _read_csv(
     """An official file, which is always of a whole chart."""
     table = parse_csv(text)
     chart, chart_date = _both(
-        lambda: _chart(chart, official, None, None),
+        lambda: _chart(chart, official, None, None, example="regional-us-daily"),
         lambda: _plausible(chart_date or _date_in_name(official), received_at),
     )
     document = RawDocument(
@@ -357,7 +357,12 @@ def _is_playlist(member: bytes) -> bool:
 
 
 def _chart(
-    given: str | None, official: _OfficialName | None, known: SpotifyChart | None, playlist_id: str | None
+    given: str | None,
+    official: _OfficialName | None,
+    known: SpotifyChart | None,
+    playlist_id: str | None,
+    *,
+    example: str = "road-trip",
 ) -> str:
     if given is not None:
         return parse_chart(given)
@@ -372,7 +377,7 @@ def _chart(
     what = (
         f"is of playlist {playlist_id}, which is none of Spotify's charts" if playlist_id else "does not say its chart"
     )
-    raise UnnamedChart(f"{what}: name the chart with --chart, e.g. --chart road-trip")
+    raise UnnamedChart(f"{what}: name the chart with --chart, e.g. --chart {example}")
 
 
 def _date(official: _OfficialName | None, known: SpotifyChart | None, entries: Sequence[Entry]) -> date:

@@ -4,7 +4,8 @@
 (developer.spotify.com/documentation/web-api), `/public/v0/charts` as the public charts service does, without a token,
 and `/_control/...` is for whoever scripts the stand-in. Differences from Spotify: `fields` is refused, `market` changes
 nothing, and Spotify's own charts are served in every era, though a Development Mode app gets 404 for them (`non_owner`
-shows what it gets for other people's playlists).
+shows what it gets for other people's playlists). Answers that were saved from Spotify can be given in place of made-up
+ones (`replays`).
 """
 
 from __future__ import annotations

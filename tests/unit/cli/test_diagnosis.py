@@ -192,6 +192,7 @@ def test_a_block_that_is_over_holds_nothing_back() -> None:
         (date(2026, 3, 5), "ok", "2026-03-05, which ended 10 h ago; up to 48 h count as fresh"),
         (date(2026, 3, 4), "ok", "34 h ago"),
         (date(2026, 3, 3), "FAILED", "58 h ago; up to 48 h count as fresh: `etl run --chart c --stage dev`"),
+        (date(2018, 11, 18), "FAILED", "2018-11-18, which ended 2,664 days ago; up to 48 h count as fresh"),
     ],
 )
 def test_the_newest_date_is_measured_against_the_hours_that_count_as_fresh(

@@ -18,6 +18,7 @@ from cli.enriching import SLICE_CALLS, EnrichmentFailed, Settling, forecast, inv
 from cli.waiting import Pauses
 from lambdas.core.cached_answers import gone
 from lambdas.core.documents import encode
+from lambdas.core.enrichment import Gone
 from lambdas.core.errors import PipelineError, RateLimited, SourceUnavailable
 from lambdas.core.keys import parse_cached_song_key, quarantine_key
 from lambdas.core.warehouse import Warehouse
@@ -56,7 +57,7 @@ class Pipeline:
         self.told_again += keys
         self.lost -= {parse_cached_song_key(key) for key in keys}
 
-    def enrich(self, *, max_calls: int = 300, dry_run: bool = False) -> int:
+    def enrich(self, *, max_calls: int = 300, dry_run: bool = False, stage: str = "dev") -> int:
         pauses = Pauses(30, clock=lambda: self.clock, sleep=self.sleep)
         return run_enrichment(
             ask=self.ask,
@@ -64,7 +65,7 @@ class Pipeline:
             dry_run=dry_run,
             settling=Settling(raw=self.stage.raw, tables=self.stage.tables, pauses=pauses),
             tell_again=self.tell_again,
-            stage="dev",
+            stage=stage,
         )
 
 
@@ -87,6 +88,24 @@ def test_a_run_says_what_it_is_to_cost_asks_each_song_once_and_says_what_came_of
     assert said[2].startswith("5 calls: 4 songs told of; 0 songs left; 4 in the tables (")
     assert len(pipeline.stage.asked) == 4
     assert songs_waiting(tables=pipeline.stage.tables, cache=pipeline.stage.raw) == 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "who"),
+    [
+        ("dev", "Spotify does not know them"),
+        ("local", "the local stage's stand-in for Spotify knows made-up songs alone"),
+    ],
+)
+def test_songs_that_are_gone_are_counted_with_who_does_not_know_them(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str], stage: str, who: str
+) -> None:
+    pipeline.stage.load(chart_file("A", "B"))
+    pipeline.stage.otherwise = {song_id("B"): Gone("404 (Resource not found)")}
+
+    assert pipeline.enrich(stage=stage) == 0
+
+    assert f"3 calls: 1 song told of, 1 gone ({who}); 0 songs left" in capsys.readouterr().out
 
 
 def test_a_second_run_asks_the_function_for_nothing_and_says_so_in_one_line(

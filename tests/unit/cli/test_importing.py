@@ -157,6 +157,15 @@ def test_a_file_that_does_not_tell_its_day_keeps_no_other_out_and_has_its_comman
     assert buckets.run(arguments.paths, Choices(chart_date=arguments.chart_date)) == 0
 
 
+def test_a_file_that_tells_neither_is_said_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "download.csv"
+    path.write_text(csv_file([csv_row(1)]), "utf-8")
+
+    assert Buckets().run([path], Choices()) == 1
+
+    assert "\n1 file does not tell its chart and day: with the chart's name" in capsys.readouterr().out
+
+
 def test_what_was_said_of_the_files_is_in_the_command_to_copy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
