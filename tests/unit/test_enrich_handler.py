@@ -41,7 +41,7 @@ from lambdas.core.sources import Budget
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
 from lambdas.enrich.handler import handler
 from lambdas.enrich.run import MAX_FAULTS, Enrichment, EnrichRequest, EnrichResult, decode_event
-from local.spotify.api import CLIENT_ID, CLIENT_SECRET
+from local.spotify.api import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from local.spotify.faults import Fault, FaultKind
 from local.spotify.model import chart
 from local.spotify.server import SpotifyStandIn
@@ -698,6 +698,30 @@ def test_calls_that_end_in_a_wall_count_too_and_the_error_is_one_line_with_the_r
     assert values(capsys.readouterr().out) == {"SpotifyRequests": 2, "RateLimited": 0, "SongsWaiting": 10}
     (line,) = [line for line in function.lines() if line["level"] == "ERROR"]
     assert (line["error"], "exception" in line) == ("AccessForbidden", False)
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO"])
+def test_no_log_line_holds_a_secret_at_any_level(
+    function: Function, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    user = Credentials(
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        refresh_token=REFRESH_TOKEN,
+        authorized_at=datetime.now(UTC).replace(microsecond=0),
+    )
+    write_credentials(boto3.client("ssm"), PARAMETER, user)
+    for name in ("spotipy", "botocore", "boto3", "urllib3"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    monkeypatch.setenv("LOG_LEVEL", level)
+    function.spotify.fail(Fault(FaultKind.UNAUTHORIZED), Fault(FaultKind.SERVER_ERROR))
+
+    function()
+
+    logged = function.log.getvalue()
+    assert "asking again" in logged
+    for secret in (CLIENT_SECRET, REFRESH_TOKEN, "Bearer", "Basic ", "access_token"):
+        assert secret not in logged
 
 
 def test_without_credentials_the_error_names_the_command_and_a_dry_run_needs_none(function: Function) -> None:
