@@ -130,6 +130,22 @@ def test_an_official_csv_is_loaded_by_its_name_alone_and_what_it_lacks_is_said(
     assert [row["position"] for row in read_table(buckets.tables, CHART_ENTRIES)] == [1, 3]
 
 
+def test_a_whole_file_that_lacks_position_142_as_a_real_one_does_loads_199_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    buckets = Buckets()
+    path = tmp_path / "regional-global-daily-2023-01-05.csv"
+    rows = [csv_row(position, f"Song {position}") for position in range(1, 201) if position != 142]
+    path.write_bytes(b"\xef\xbb\xbf" + csv_file(rows).replace("\n", "\r\n").encode())
+
+    assert buckets.run([path], Choices()) == 0
+
+    line, *_ = capsys.readouterr().out.splitlines()
+    assert line == f"{path.name}  regional-global-daily  2023-01-05  199 positions, 1 missing  new"
+    held = [row["position"] for row in read_table(buckets.tables, CHART_ENTRIES)]
+    assert held == [position for position in range(1, 201) if position != 142]
+
+
 def test_a_file_that_does_not_tell_its_day_keeps_no_other_out_and_has_its_command_to_copy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
