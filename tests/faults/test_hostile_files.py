@@ -29,7 +29,8 @@ def pipeline(tmp_path: Path) -> Pipeline:
 def refused(pipeline: Pipeline, name: str, body: bytes, words: str, **told: Any) -> None:
     """The file is refused for a reason of one line, nothing of it is stored, and the good file beside it is."""
     before = set(pipeline.raw.keys(""))
-    (reason,) = pipeline.import_files((name, body), GOOD, **told)
+    good = ("good.json", json.dumps(page([entry(track("Good"))])).encode()) if told else GOOD
+    (reason,) = pipeline.import_files((name, body), good, **told)
     assert words in reason
     assert "\n" not in reason
     (new,) = set(pipeline.raw.keys("")) - before
