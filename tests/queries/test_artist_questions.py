@@ -26,7 +26,7 @@ from tests.queries.asking import (
 )
 
 ARTISTS, TODAY, ALBUMS = QUERIES["artists_on_chart"], QUERIES["todays_artists"], QUERIES["albums_at_once"]
-LABELS = QUERIES["labels"]
+LABELS, PAIRS, HISTORY = QUERIES["labels"], QUERIES["collaborations"], QUERIES["artist_history"]
 ISRC = "QZABC2600001"
 IVO, AYLA, NANDU = "Ivo Calder", "Ayla Sable", "Ñandú"
 
@@ -173,7 +173,81 @@ def test_where_no_file_tells_a_label_there_are_none(tmp_path: Path) -> None:
     assert ask(tmp_path, LABELS, [day(0, song("A"))]) == []
 
 
-@pytest.mark.parametrize("query", [ARTISTS, TODAY, ALBUMS, LABELS], ids=lambda query: query.name)
+# ---- collaborations
+
+
+def test_pairs_of_artists_count_their_songs_together(tmp_path: Path) -> None:
+    single, remaster = (song(name, isrc=ISRC, by=(NANDU, AYLA)) for name in ("Single", "Remaster"))
+    charts = [
+        day(0, song("Alone", by=(AYLA,)), single, song("Three", by=(IVO, AYLA, NANDU))),
+        day(1, song("Duo", by=(AYLA, IVO)), remaster, song("Echo", by=(IVO, IVO))),
+        day(2, song("Other", by=(IVO,)), song("Duo", by=(AYLA, IVO))),
+    ]
+    assert ask(tmp_path, PAIRS, charts) == [
+        (AYLA, IVO, 2, 3, 1),
+        (AYLA, NANDU, 2, 3, 2),
+        (IVO, NANDU, 1, 1, 3),
+    ]
+
+
+def test_a_files_credit_makes_no_pair(tmp_path: Path) -> None:
+    assert ask(tmp_path, PAIRS, [official(0, told(1, "A", artist_names="Tam, Ñandú"))]) == []
+
+
+# ---- artist_history
+
+
+def test_an_artists_history_has_every_song_it_is_credited_for(tmp_path: Path) -> None:
+    single, remaster = song("Single", isrc=ISRC, by=(NANDU,)), song("Remaster", isrc=ISRC, by=(NANDU,))
+    charts = [
+        day(0, song("Other"), single, song("Guest", by=(AYLA, NANDU))),
+        day(1, remaster, single, song("Other")),
+        day(3, song("Other"), song("Guest", by=(AYLA, NANDU))),
+    ]
+    catalog = catalog_of(tmp_path, load(charts))
+    both = [
+        ("Remaster", NANDU, on(0), on(1), 2, 1, None, ISRC),
+        ("Guest", f"{AYLA}, {NANDU}", on(0), on(3), 2, 2, 2, spotify_id(("track", "Guest"))),
+    ]
+    assert answer_of(catalog, HISTORY, artist="ñandú") == both
+    assert answer_of(catalog, HISTORY, artist=spotify_id(("artist", NANDU))) == both
+    assert answer_of(catalog, HISTORY, artist=AYLA.upper()) == both[1:]
+    assert answer_of(catalog, HISTORY, artist="Ñan") == []
+
+
+def test_without_an_artist_it_is_the_first_of_the_newest_number_one(tmp_path: Path) -> None:
+    charts = [
+        day(0, song("Old", by=(IVO,)), song("Second", by=(AYLA,))),
+        day(1, song("New", by=(NANDU, IVO)), song("Second", by=(AYLA,))),
+    ]
+    assert picked(HISTORY, ask(tmp_path, HISTORY, charts), "song") == [("New",)]
+
+
+def test_a_song_that_only_files_told_is_in_the_history_of_its_whole_credit(tmp_path: Path) -> None:
+    charts = [
+        day(0, song("Known", by=(NANDU,))),
+        official(1, told(1, "Duo", artist_names="Tam, Ñandú"), told(2, "Solo", artist_names=NANDU)),
+    ]
+    catalog = catalog_of(tmp_path, load(charts))
+    assert picked(HISTORY, answer_of(catalog, HISTORY, artist=NANDU), "song") == [("Known",), ("Solo",)]
+    assert picked(HISTORY, answer_of(catalog, HISTORY, artist="tam, ñandú"), "song") == [("Duo",)]
+    assert picked(HISTORY, answer_of(catalog, HISTORY), "song") == [("Duo",)]
+
+
+def test_an_artists_history_takes_spotifys_own_figures_and_carries_them_on(tmp_path: Path) -> None:
+    charts = [
+        official(0, told(1, "A", peak=1, weeks=3), told(4, "B", peak=2, weeks=30), chart=WEEKLY, step=7),
+        day(1, song("A"), song("C"), song("B"), chart=WEEKLY, step=7),
+    ]
+    rows = ask(tmp_path, HISTORY, charts, chart=WEEKLY, artist=IVO)
+    assert picked(HISTORY, rows, "song", "periods_on_chart", "best_position", "newest_position") == [
+        ("A", 4, 1, 1),
+        ("B", 31, 2, 3),
+        ("C", 1, 2, 2),
+    ]
+
+
+@pytest.mark.parametrize("query", [ARTISTS, TODAY, ALBUMS, LABELS, PAIRS, HISTORY], ids=lambda query: query.name)
 def test_a_chart_that_is_not_held_has_no_rows(tmp_path: Path, query: Any) -> None:
     catalog = catalog_of(tmp_path, load([day(0, song("A")), official(1, told(1, "B"))]))
     assert answer_of(catalog, query, chart="regional-xx-daily") == []

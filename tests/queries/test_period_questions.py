@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.documents import document, entry, page
+from tests.documents import album, document, entry, page
 from tests.queries.asking import (
     MONDAY,
     QUERIES,
@@ -25,7 +25,9 @@ from tests.queries.asking import (
     told,
 )
 
-STREAMS, TURNOVER = QUERIES["streams_by_date"], QUERIES["turnover"]
+STREAMS, TURNOVER, SURVIVAL = QUERIES["streams_by_date"], QUERIES["turnover"], QUERIES["survival"]
+PEAKS, RELEASES, DECEMBERS = QUERIES["days_to_peak"], QUERIES["release_to_debut"], QUERIES["december_songs"]
+BY = "Ivo Calder"
 ISRC = "QZABC2600001"
 
 
@@ -137,7 +139,216 @@ def test_turnover_of_a_weekly_chart_is_by_weeks(tmp_path: Path) -> None:
     assert ask(tmp_path, TURNOVER, charts, chart=WEEKLY) == [(on(7), on(0), 2, 1, 1, 1, 0.5)]
 
 
-@pytest.mark.parametrize("query", [STREAMS, TURNOVER], ids=lambda query: query.name)
+# ---- survival
+
+
+def test_survival_is_counted_of_the_recordings_that_came_in_the_data(tmp_path: Path) -> None:
+    # New comes on day 1 and is there on days 2, 3 and 5; Late comes on day 3 and is gone on day 4; A never came.
+    charts = [
+        day(0, song("A"), song("B")),
+        day(1, song("A"), song("New")),
+        day(2, song("A"), song("New")),
+        day(3, song("Late"), song("New")),
+        day(4, song("A"), song("B")),
+        day(5, song("A"), song("New")),
+    ]
+    assert ask(tmp_path, SURVIVAL, charts) == [
+        (1, 2, 1, 0.5, 2),
+        (2, 2, 1, 0.5, 2),
+        (4, 1, 1, 1.0, 2),
+    ]
+
+
+def test_what_is_ahead_or_missing_makes_no_song_leave(tmp_path: Path) -> None:
+    # New comes on day 1, day 2 is missing; After's arrival, on day 3, may have been on day 2.
+    charts = [
+        day(0, song("A"), song("B")),
+        day(1, song("A"), song("New")),
+        day(3, song("A"), song("After")),
+        day(4, song("A"), None),
+        day(5, song("A"), song("New")),
+    ]
+    assert ask(tmp_path, SURVIVAL, charts) == [(2, 1, 0, 0.0, 2), (4, 1, 1, 1.0, 2)]
+
+
+def test_survival_is_of_the_top_that_every_date_reaches(tmp_path: Path) -> None:
+    # To place 50: Filler 150 comes on day 1, is at 60 on day 2 (gone), Filler 1 is never away.
+    deep = filler(200)
+    charts = [day(0, *deep), day(1, *deep[:49], deep[149]), day(2, *deep[:59], deep[149], *deep[59:149])]
+    assert ask(tmp_path, SURVIVAL, charts) == [(1, 1, 0, 0.0, 50)]
+
+
+def test_survival_of_a_weekly_chart_is_by_weeks_and_of_recordings(tmp_path: Path) -> None:
+    single, remaster = song("Single", isrc=ISRC), song("Remaster", isrc=ISRC)
+    weeks = [[song("A"), song("B")], [song("A"), single], [song("A"), remaster], [song("A"), song("B")]]
+    charts = [day(offset, *songs, chart=WEEKLY, step=7) for offset, songs in enumerate(weeks)]
+    assert ask(tmp_path, SURVIVAL, charts, chart=WEEKLY) == [(1, 1, 1, 1.0, 2), (2, 1, 0, 0.0, 2)]
+
+
+# ---- days_to_peak
+
+
+def test_the_way_from_debut_to_peak_is_counted_to_the_first_date_of_the_best_place(tmp_path: Path) -> None:
+    charts = [
+        day(0, song("A"), song("B"), song("C")),
+        day(1, song("A"), song("B"), song("New")),
+        day(2, song("Star"), song("A"), song("New")),
+        day(3, song("A"), song("New"), song("Star")),
+        day(4, song("A"), song("New"), song("Star")),
+    ]
+    assert ask(tmp_path, PEAKS, charts) == [
+        ("New", BY, on(1), 3, 2, on(3), 2),
+        ("Star", BY, on(2), 1, 1, on(2), 0),
+    ]
+
+
+def test_a_debut_is_not_known_after_a_missing_date_below_the_reach_or_at_a_place_not_known(tmp_path: Path) -> None:
+    charts = [
+        day(0, song("A"), song("B")),
+        day(2, song("A"), song("After missing")),
+        day(3, song("A"), song("Known"), song("Below")),
+        day(4, song("A"), None, song("B")),
+        day(5, song("Hidden"), song("A")),
+    ]
+    assert picked(PEAKS, ask(tmp_path, PEAKS, charts), "song") == [("Known",)]
+
+
+def test_spotify_tells_debuts_and_peaks(tmp_path: Path) -> None:
+    charts = [
+        official(0, told(1, "A", weeks=9, peak=1), told(2, "New", weeks=1, peak=2), chart=WEEKLY, step=7),
+        official(
+            2,
+            told(1, "Back", weeks=2, peak=1, previous=5),
+            told(2, "Veteran", weeks=40, peak=2),
+            told(3, "New", weeks=3, peak=1, previous=1),
+            chart=WEEKLY,
+            step=7,
+        ),
+        official(3, told(1, "Came", weeks=1, peak=1), told(2, "Old", weeks=7, peak=2), chart=WEEKLY, step=7),
+        official(5, told(1, "Came", weeks=3, peak=1), told(2, "New", weeks=6, peak=1), chart=WEEKLY, step=7),
+    ]
+    assert ask(tmp_path, PEAKS, charts, chart=WEEKLY) == [
+        ("Came", BY, on(21), 1, 1, on(21), 0),
+        ("New", BY, on(0), 2, 1, None, None),
+    ]
+
+
+def test_what_spotify_counts_later_shows_that_a_song_was_there_before_our_data_saw_it(tmp_path: Path) -> None:
+    charts = [
+        day(0, song("A"), song("B"), song("C")),
+        day(1, song("A"), song("Young"), song("Veteran")),
+        official(2, told(1, "Young", days=2, peak=1), told(2, "Veteran", days=3, peak=2), told(3, "A", days=9)),
+    ]
+    assert picked(PEAKS, ask(tmp_path, PEAKS, charts), "song", "periods_to_peak") == [("Young", 1)]
+
+
+def test_peaks_of_a_weekly_chart_are_counted_in_weeks(tmp_path: Path) -> None:
+    weeks = [[song("A"), song("B")], [song("A"), song("New")], [song("A"), song("New")], [song("New"), song("A")]]
+    charts = [day(offset, *songs, chart=WEEKLY, step=7) for offset, songs in enumerate(weeks)]
+    assert ask(tmp_path, PEAKS, charts, chart=WEEKLY) == [("New", BY, on(7), 2, 1, on(21), 2)]
+
+
+# ---- release_to_debut
+
+
+def released(name: str, *, release: str, precision: str = "day", isrc: str | None = None) -> dict[str, Any]:
+    return song(name, isrc=isrc) | {
+        "album": album(f"{name} {release}", release_date=release, release_date_precision=precision)
+    }
+
+
+def test_days_are_counted_from_the_earliest_release_to_the_debut(tmp_path: Path) -> None:
+    first = released("First release", release="2026-02-20", isrc=ISRC)
+    again = released("Second release", release="2026-02-27", isrc=ISRC)
+    charts = [
+        day(0, first, released("A", release="2026-02-01"), chart="road-trip"),
+        day(0, song("B"), song("C"), song("D"), song("E")),
+        day(1, again, released("Same day", release="2026-03-03"), released("Old", release="1984-12-03"), song("B")),
+    ]
+    assert ask(tmp_path, RELEASES, charts) == [
+        ("Old", BY, date(1984, 12, 3), on(1), 15065),
+        ("Second release", BY, date(2026, 2, 20), on(1), 11),
+        ("Same day", BY, on(1), on(1), 0),
+    ]
+
+
+def test_releases_known_to_the_year_or_the_month_or_of_a_reissue_tell_no_age(tmp_path: Path) -> None:
+    remaster = released("Remaster", release="2015-05-01", isrc=ISRC)
+    original = released("Original", release="1984", precision="year", isrc=ISRC)
+    charts = [
+        day(0, song("B"), original, song("C"), song("D"), chart="road-trip"),
+        day(0, *filler(5)),
+        day(
+            1,
+            released("Year", release="2020", precision="year"),
+            released("Month", release="2020-05", precision="month"),
+            released("Reissue", release="2026-03-06"),
+            remaster,
+            released("Day", release="2026-03-01"),
+        ),
+        official(2, told(1, "Only in a file", days=1), told(2, "Day", days=2)),
+    ]
+    assert picked(RELEASES, ask(tmp_path, RELEASES, charts), "song", "days") == [("Day", 2)]
+
+
+# ---- december_songs
+
+
+def december(year: int, *songs: dict[str, Any] | None, date_: int = 26, month: int = 12) -> Any:
+    return document(songs=songs, chart_date=date(year, month, date_))
+
+
+def test_songs_of_every_december_are_those_that_were_away_in_between(tmp_path: Path) -> None:
+    snow, bells, hit = song("Snow"), song("Bells"), song("Hit")
+    charts = [
+        december(2022, snow, hit, song("Once")),
+        december(2023, hit, snow, bells),
+        december(2024, hit, month=1, date_=3),
+        december(2024, hit, month=7),
+        december(2024, hit, snow, bells, date_=24),
+        december(2024, hit, bells, snow),
+        december(2025, bells, month=1, date_=1),
+    ]
+    assert ask(tmp_path, DECEMBERS, charts) == [
+        ("Snow", BY, 3, "2022, 2023, 2024", 1),
+        ("Bells", BY, 2, "2023, 2024", 1),
+    ]
+
+
+def test_a_song_that_missed_a_december_does_not_come_back_every_time(tmp_path: Path) -> None:
+    charts = [december(2022, song("Snow")), december(2023, song("Hit")), december(2024, song("Snow"))]
+    assert ask(tmp_path, DECEMBERS, charts) == []
+
+
+def test_a_december_that_has_just_begun_or_is_missing_is_held_against_no_song(tmp_path: Path) -> None:
+    charts = [december(2022, song("Snow")), december(2024, song("Snow")), december(2025, song("Hit"), date_=3)]
+    assert ask(tmp_path, DECEMBERS, charts) == [("Snow", BY, 2, "2022, 2024", 1)]
+
+
+def test_a_december_that_does_not_reach_down_to_the_song_is_held_against_it_no_more(tmp_path: Path) -> None:
+    deep = [*filler(3), song("Snow")]
+    charts = [december(2022, *deep), december(2023, *filler(3)), december(2024, *deep)]
+    rows = ask(tmp_path, DECEMBERS, charts)
+    assert picked(DECEMBERS, rows, "song", "years") == [
+        *((f"Filler {place}", "2022, 2023, 2024") for place in (1, 2, 3)),
+        ("Snow", "2022, 2024"),
+    ]
+
+
+def test_songs_of_december_come_back_under_another_id_and_to_weekly_charts(tmp_path: Path) -> None:
+    first, again = song("First release", isrc=ISRC), song("Second release", isrc=ISRC)
+    charts = [
+        document(songs=[song("Hit"), first], chart=WEEKLY, chart_date=date(2024, 12, 26)),
+        document(songs=[song("Hit"), again], chart=WEEKLY, chart_date=date(2025, 12, 25)),
+        document(songs=[song("Hit"), again], chart=WEEKLY, chart_date=date(2026, 1, 1)),
+        document(songs=[song("Hit"), song("Other")], chart=WEEKLY, chart_date=date(2026, 2, 5)),
+    ]
+    assert ask(tmp_path, DECEMBERS, charts, chart=WEEKLY) == [("Second release", BY, 2, "2024, 2025", 2)]
+
+
+@pytest.mark.parametrize(
+    "query", [STREAMS, TURNOVER, SURVIVAL, PEAKS, RELEASES, DECEMBERS], ids=lambda query: query.name
+)
 def test_a_chart_that_is_not_held_has_no_rows(tmp_path: Path, query: Any) -> None:
     catalog = catalog_of(tmp_path, load([day(0, song("A")), day(1, song("B"))]))
     assert answer_of(catalog, query, chart="regional-xx-daily") == []
