@@ -180,12 +180,13 @@ def test_pairs_of_artists_count_their_songs_together(tmp_path: Path) -> None:
     single, remaster = (song(name, isrc=ISRC, by=(NANDU, AYLA)) for name in ("Single", "Remaster"))
     charts = [
         day(0, song("Alone", by=(AYLA,)), single, song("Three", by=(IVO, AYLA, NANDU))),
-        day(1, song("Duo", by=(AYLA, IVO)), remaster, song("Echo", by=(IVO, IVO))),
+        day(1, song("Duo", by=(AYLA, IVO)), remaster, song("Echo", by=(IVO, IVO, "Guest"))),
         day(2, song("Other", by=(IVO,)), song("Duo", by=(AYLA, IVO))),
     ]
     assert ask(tmp_path, PAIRS, charts) == [
         (AYLA, IVO, 2, 3, 1),
         (AYLA, NANDU, 2, 3, 2),
+        ("Guest", IVO, 1, 1, 3),
         (IVO, NANDU, 1, 1, 3),
     ]
 
