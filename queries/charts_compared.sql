@@ -14,6 +14,7 @@ held AS (
     SELECT chart, chart_date, depth
     FROM snapshots
     WHERE verdict IN ('published', 'partial')
+        AND (chart = (SELECT chart FROM asked) OR chart = (SELECT other_chart FROM asked))
 ),
 common AS (
     SELECT h.chart_date, h.chart, o.chart AS other_chart, least(h.depth, o.depth) AS depth, a.chart_date AS asked_date
