@@ -248,6 +248,18 @@ def test_an_artists_history_takes_spotifys_own_figures_and_carries_them_on(tmp_p
     ]
 
 
+def test_an_artists_history_takes_spotifys_count_of_a_recordings_better_place(tmp_path: Path) -> None:
+    single, remaster = song("Single", isrc=ISRC), song("Remaster", isrc=ISRC)
+    charts = [
+        day(0, single, remaster, chart="road-trip"),
+        official(0, told(1, "Single", days=8), told(2, "Remaster", days=40)),
+        official(1, told(1, "Single", days=9)),
+        official(2, told(1, "Single"), told(2, "Remaster", days=41)),
+    ]
+    rows = ask(tmp_path, HISTORY, charts, artist=IVO)
+    assert picked(HISTORY, rows, "song", "periods_on_chart") == [("Single", 10)]
+
+
 @pytest.mark.parametrize("query", [ARTISTS, TODAY, ALBUMS, LABELS, PAIRS, HISTORY], ids=lambda query: query.name)
 def test_a_chart_that_is_not_held_has_no_rows(tmp_path: Path, query: Any) -> None:
     catalog = catalog_of(tmp_path, load([day(0, song("A")), official(1, told(1, "B"))]))

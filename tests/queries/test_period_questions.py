@@ -171,6 +171,27 @@ def test_what_is_ahead_or_missing_makes_no_song_leave(tmp_path: Path) -> None:
     assert ask(tmp_path, SURVIVAL, charts) == [(2, 1, 0, 0.0, 2), (4, 1, 1, 1.0, 2)]
 
 
+def test_survival_takes_a_date_with_a_place_not_known_for_missing(tmp_path: Path) -> None:
+    # New comes on day 1 and may be on day 2; Late, first seen on day 3, may have been on day 2.
+    charts = [
+        day(0, song("A"), song("B"), song("C")),
+        day(1, song("A"), song("New"), song("C")),
+        day(2, song("A"), None, song("C")),
+        day(3, song("A"), song("New"), song("Late")),
+        day(4, song("A"), song("New"), song("C")),
+    ]
+    assert ask(tmp_path, SURVIVAL, charts) == [(2, 1, 1, 1.0, 3)]
+
+
+def test_a_place_not_known_below_the_common_depth_leaves_a_date_to_survival(tmp_path: Path) -> None:
+    charts = [
+        day(0, song("A"), song("B")),
+        day(1, song("A"), song("New"), None, song("C")),
+        day(2, song("A"), song("New")),
+    ]
+    assert ask(tmp_path, SURVIVAL, charts) == [(1, 1, 1, 1.0, 2)]
+
+
 def test_survival_is_of_the_top_that_every_date_reaches(tmp_path: Path) -> None:
     # To place 50: Filler 150 comes on day 1, is at 60 on day 2 (gone), Filler 1 is never away.
     deep = filler(200)

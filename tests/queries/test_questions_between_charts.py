@@ -137,6 +137,23 @@ def test_spotifys_own_figures_are_taken_for_each_chart(tmp_path: Path) -> None:
     ]
 
 
+def test_spotifys_count_is_that_of_a_recordings_better_place(tmp_path: Path) -> None:
+    single, remaster = song("Single", isrc=ISRC), song("Remaster", isrc=ISRC)
+    charts = [
+        day(0, single, remaster, chart="road-trip"),
+        official(0, told(1, "Single", days=8), told(2, "Remaster", days=40)),
+        official(1, told(1, "Single", days=9)),
+        official(2, told(1, "Single"), told(2, "Remaster", days=41)),
+    ]
+    rows = ask(tmp_path, ACROSS, charts, song="Single")
+    assert (CHART, 10) in picked(ACROSS, rows, "chart", "periods_on_chart")
+
+
+def test_the_song_meant_without_one_is_the_number_one_of_the_newest_date(tmp_path: Path) -> None:
+    rows = ask(tmp_path, ACROSS, [day(0, song("A")), day(1, song("A")), day(2, song("B"))])
+    assert picked(ACROSS, rows, "song") == [("B",)]
+
+
 @pytest.mark.parametrize("asked", ["It's not there", ""])
 def test_a_song_that_never_charted_has_no_rows(tmp_path: Path, asked: str) -> None:
     charts: list[Any] = [day(0, song("A"))]
