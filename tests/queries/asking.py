@@ -66,11 +66,21 @@ def official(offset: int, *rows: dict[str, str], chart: str = CHART, step: int =
 
 
 def told(
-    position: int, name: str, *, previous: int = -1, peak: int = -1, days: int = -1, weeks: int | None = None
+    position: int,
+    name: str,
+    *,
+    previous: int = -1,
+    peak: int = -1,
+    days: int = -1,
+    weeks: int | None = None,
+    **fields: object,
 ) -> dict[str, str]:
-    """A row of an official file; -1 is a figure that Spotify leaves out. `weeks` makes it a weekly file's."""
+    """A row of an official file; -1 is a figure that Spotify leaves out. `weeks` makes it a weekly file's.
+
+    `fields` are further columns of the file, as `source` for the label.
+    """
     periods = {"days_on_chart": days} if weeks is None else {"weeks_on_chart": weeks}
-    return csv_row(position, name, previous_rank=previous, peak_rank=peak, **periods)
+    return csv_row(position, name, previous_rank=previous, peak_rank=peak, **periods, **fields)
 
 
 def load(charts: Iterable[RawDocument]) -> MemoryStore:

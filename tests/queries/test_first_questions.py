@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.queries.asking import CHART, MONDAY, QUERIES, WEEKLY, ask, day, song
+from tests.documents import document
+from tests.queries.asking import CHART, MONDAY, QUERIES, WEEKLY, ask, day, official, song, told
 
 
 def test_movement_tells_climbed_lost_stayed_new_and_back(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_every_artist_of_a_song_counts(tmp_path: Path) -> None:
         day(1, song("Alone", by=("Ayla Sable",))),
     ]
     rows = ask(tmp_path, QUERIES["artists_on_chart"], charts)
-    assert rows == [("Ayla Sable", 3, 2, 1), ("Ñandú", 1, 1, 1)]
+    assert rows == [("Ayla Sable", 3, 2, 1, 1.0, True), ("Ñandú", 1, 1, 1, 1 / 3, True)]
 
 
 def test_missing_dates_are_counted_in_each_charts_own_period(tmp_path: Path) -> None:
@@ -95,6 +96,13 @@ def test_missing_dates_are_counted_in_each_charts_own_period(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
 def test_every_query_that_ships_answers_with_the_columns_its_header_names(tmp_path: Path, name: str) -> None:
-    before = [song("One"), song("Two"), song("Three")]
-    charts = [day(0, *before), day(2, *before), day(3, song("Two"), song("One"), song("Four"))]
+    before = [song("One", by=("Ñandú", "Ayla Sable")), song("Two"), song("Three")]
+    charts = [
+        *(document(songs=[song("Snow")], chart_date=date(year, 12, 26)) for year in (2024, 2025)),
+        day(0, *before),
+        day(2, *before),
+        day(3, song("Two"), before[0], song("Four")),
+        official(4, told(1, "One"), told(2, "Five")),
+        day(4, before[0], chart=WEEKLY),
+    ]
     assert ask(tmp_path, QUERIES[name], charts)
