@@ -162,7 +162,7 @@ def test_spotify_tells_what_is_new_and_what_is_back(tmp_path: Path) -> None:
 
 def test_the_longest_by_spotifys_count_or_by_ours_come_first(tmp_path: Path) -> None:
     charts = [
-        official(0, told(1, "A", peak=1, days=2), told(2, "B", peak=1, days=300), told(3, "C")),
+        official(0, told(1, "A", peak=1, days=2), told(2, "B", peak=1, days=300), told(3, "C"), told(4, "D", days=1)),
         day(1, song("C"), song("A")),
         day(2, song("C"), song("A")),
     ]
@@ -170,6 +170,7 @@ def test_the_longest_by_spotifys_count_or_by_ours_come_first(tmp_path: Path) -> 
         ("B", BY, 1, 300, 1, on(0), on(0)),
         ("A", BY, 3, 2, 1, on(0), on(2)),
         ("C", BY, 3, None, 1, on(0), on(2)),
+        ("D", BY, 1, 1, 4, on(0), on(0)),
     ]
 
 
