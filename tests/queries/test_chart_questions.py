@@ -89,16 +89,16 @@ def test_a_place_held_by_a_local_file_hides_no_song(tmp_path: Path) -> None:
 def test_a_recording_on_the_chart_twice_is_compared_place_by_place(tmp_path: Path) -> None:
     single, remaster, late = song("Single", isrc=ISRC), song("Remaster", isrc=ISRC), song("Late", isrc=ISRC)
     charts = [
-        day(0, single, song("A"), song("B"), remaster),
-        day(1, remaster, song("A"), single, song("B"), late),
+        day(0, single, song("A"), song("B"), remaster, song("C")),
+        day(1, remaster, song("A"), single, late, song("B")),
         day(2, remaster, song("A"), single, late, song("B")),
     ]
     assert movements(tmp_path, charts[:2]) == [
         ("Remaster", "=", 1),
         ("A", "=", 2),
         ("Single", "+1", 4),
-        ("B", "-1", 3),
         ("Late", None, None),
+        ("B", "-2", 3),
     ]
     rows = ask(tmp_path / "later", TODAY, charts)
     assert picked(TODAY, rows, "movement", "periods_on_chart", "best_position")[0] == ("=", 3, 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.core.queries import Query
 from tests.documents import spotify_id
 from tests.queries.asking import (
     MONDAY,
@@ -109,12 +110,23 @@ def test_what_spotify_calls_back_did_not_move_whatever_our_data_say(tmp_path: Pa
     assert picked(MOVES, ask(tmp_path, MOVES, charts), "song", "places") == [("A", -1)]
 
 
+def test_spotifys_previous_place_is_of_the_period_before_and_of_no_other(tmp_path: Path) -> None:
+    charts = [
+        official(0, told(1, "A"), told(2, "B")),
+        official(2, told(1, "B", previous=4, days=9), told(5, "A", previous=6, days=9)),
+    ]
+    catalog = catalog_of(tmp_path, load(charts))
+    rows = answer_of(catalog, MOVES, from_date="2026-03-02")
+    assert picked(MOVES, rows, "song", "from_position", "places") == [("B", 2, 1), ("A", 1, -4)]
+    rows = answer_of(catalog, MOVES)
+    assert picked(MOVES, rows, "song", "from_position", "places") == [("B", 4, 3), ("A", 6, 1)]
+
+
 def test_a_recording_moves_by_its_better_place(tmp_path: Path) -> None:
     single, remaster = song("Single", isrc=ISRC), song("Remaster", isrc=ISRC)
-    charts = [day(0, song("A"), song("B"), single), day(1, remaster, song("A"), single, song("B"))]
+    charts = [day(0, song("A"), single, song("B"), remaster), day(1, remaster, song("A"), song("B"), single)]
     rows = ask(tmp_path, MOVES, charts)
-    assert picked(MOVES, rows, "song", "from_position", "to_position")[0] == ("Remaster", 3, 1)
-    assert [row[5] for row in rows].count(ISRC) == 1
+    assert picked(MOVES, rows, "song", "from_position", "to_position") == [("Remaster", 2, 1), ("A", 1, 2)]
 
 
 def test_new_and_returning_songs_say_when_they_were_there(tmp_path: Path) -> None:
@@ -138,14 +150,19 @@ def test_nothing_is_called_new_after_a_missing_date(tmp_path: Path) -> None:
 
 
 def test_spotify_tells_what_is_new_and_what_is_back(tmp_path: Path) -> None:
-    rows = [told(1, "A", weeks=1), told(2, "B", weeks=70), told(3, "C", previous=2, weeks=3)]
+    rows = [
+        told(1, "A", weeks=1),
+        told(2, "B", weeks=70),
+        told(3, "C", previous=2, weeks=3),
+        told(4, "A", weeks=1),
+    ]
     answer = ask(tmp_path, ARRIVALS, [official(0, *rows, chart=WEEKLY)], chart=WEEKLY)
     assert answer == [("A", BY, 1, "new", on(0), None, on(0)), ("B", BY, 2, "back", on(0), None, on(0))]
 
 
 def test_the_longest_by_spotifys_count_or_by_ours_come_first(tmp_path: Path) -> None:
     charts = [
-        official(0, told(1, "A", peak=1, days=2), told(2, "B", peak=1, days=300), told(3, "C")),
+        official(0, told(1, "A", peak=1, days=2), told(2, "B", peak=1, days=300), told(3, "C"), told(4, "D", days=1)),
         day(1, song("C"), song("A")),
         day(2, song("C"), song("A")),
     ]
@@ -153,6 +170,7 @@ def test_the_longest_by_spotifys_count_or_by_ours_come_first(tmp_path: Path) -> 
         ("B", BY, 1, 300, 1, on(0), on(0)),
         ("A", BY, 3, 2, 1, on(0), on(2)),
         ("C", BY, 3, None, 1, on(0), on(2)),
+        ("D", BY, 1, 1, 4, on(0), on(0)),
     ]
 
 
@@ -266,11 +284,11 @@ def test_of_recordings_with_one_title_it_is_the_one_that_charted_most(tmp_path: 
 
 
 def test_without_a_song_it_is_the_newest_number_one(tmp_path: Path) -> None:
-    charts = [day(0, song("A"), song("B")), day(1, song("B"), song("A"))]
+    charts = [day(0, song("A"), song("B")), day(1, song("A"), song("B")), day(2, song("B"), song("A"))]
     rows = ask(tmp_path, TRAJECTORY, charts)
-    assert picked(TRAJECTORY, rows, "position", "song") == [(2, "B"), (1, "B")]
+    assert picked(TRAJECTORY, rows, "position", "song") == [(2, "B"), (2, "B"), (1, "B")]
 
 
 @pytest.mark.parametrize("query", [TRAJECTORY, RUNS], ids=lambda query: query.name)
-def test_a_song_that_never_charted_has_no_rows(tmp_path: Path, query: object) -> None:
-    assert ask(tmp_path, query, [day(0, song("A"))], song="It's not there") == []  # type: ignore[arg-type]
+def test_a_song_that_never_charted_has_no_rows(tmp_path: Path, query: Query) -> None:
+    assert ask(tmp_path, query, [day(0, song("A"))], song="It's not there") == []
