@@ -1,0 +1,147 @@
+"""Where things are drawn: scales, broken lines and ticks, as numbers. Nothing here knows of songs, HTML or SVG's looks.
+
+A line chart's drawing is stretched to the room that the page has (`preserveAspectRatio="none"`), so horizontal places
+are told as per cent of the width, or on a grid of whole numbers that keeps paths short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+WIDTH = 1000
+"""The width of every stretched drawing, in its own units."""
+ROW = 100
+"""The height of one of the first places in the bump chart, in its own units: one label's."""
+
+
+def runs(positions: Mapping[int, int]) -> list[list[tuple[int, int]]]:
+    """Places by date index, cut into unbroken runs: a new one begins after every index that has no place."""
+    found: list[list[tuple[int, int]]] = []
+    for index in sorted(positions):
+        if not found or found[-1][-1][0] != index - 1:
+            found.append([])
+        found[-1].append((index, positions[index]))
+    return found
+
+
+def spans(indexes: Iterable[int]) -> list[tuple[int, int]]:
+    """Indexes as (first, last) of each unbroken row of them."""
+    return [(run[0][0], run[-1][0]) for run in runs(dict.fromkeys(indexes, 0))]
+
+
+@dataclass(frozen=True)
+class Across:
+    """Indexes `first` to `last` spread over the width. A single index lies at the right end, where the newest is."""
+
+    first: int
+    last: int
+
+    def share(self, index: float) -> float:
+        """Where an index lies, from 0.0 (left) to 1.0 (right); less or more for what lies outside."""
+        if self.last == self.first:
+            return 1.0
+        return (index - self.first) / (self.last - self.first)
+
+    def x(self, index: float) -> int:
+        """Where an index lies, in the units of a stretched drawing."""
+        return round(self.share(index) * WIDTH)
+
+    def per_cent(self, index: float) -> float:
+        """Where an index lies, in per cent of the width, within 0 and 100."""
+        return round(min(max(self.share(index), 0.0), 1.0) * 100, 2)
+
+    def band(self, first: int, last: int) -> tuple[float, float]:
+        """Left edge and width, in per cent, of the slots from `first` to `last`: half a step to either side."""
+        left, right = self.per_cent(first - 0.5), self.per_cent(last + 0.5)
+        return left, round(right - left, 2)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Chart places down the page: the first `rows` have a row each, those to `deepest` share what is below.
+
+    So each of the first places has room for a label, and a line from far below still fits on the screen.
+    """
+
+    rows: int
+    deepest: int
+    below: float
+    """The height of everything below the rows, in rows; 0 where nothing lies there."""
+
+    @classmethod
+    def of(cls, deepest: int, *, rows: int, below: float = 2.5) -> Places:
+        """The scale down to the place `deepest`, rounded up to a ten below the rows."""
+        if deepest <= rows:
+            return cls(rows, rows, 0.0)
+        return cls(rows, -(-deepest // 10) * 10, below)
+
+    @property
+    def height(self) -> int:
+        """The height of the drawing in its own units."""
+        return round((self.rows + self.below) * ROW)
+
+    def y(self, place: float) -> int:
+        """The middle of a place, in the drawing's own units."""
+        if place <= self.rows:
+            return round((place - 0.5) * ROW)
+        share = (place - self.rows) / (self.deepest - self.rows)
+        return round(self.rows * ROW + share * (self.below - 0.25) * ROW)
+
+    def ticks(self) -> list[int]:
+        """The places worth a grid line: a few of the first, then the deepest."""
+        first = [place for place in (1, 5, 10) if place <= self.rows]
+        return [*first, self.deepest] if self.deepest > self.rows else first
+
+
+def path(points: Sequence[tuple[int, int]]) -> str:
+    """An SVG path through points, in relative steps. One point gives a line of no length, which round caps make a dot."""
+    (x, y), *rest = points
+    drawn = [f"M{x} {y}"]
+    if not rest:
+        return drawn[0] + "h0"
+    for to_x, to_y in rest:
+        across, down = to_x - x, to_y - y
+        drawn.append(f"h{across}" if down == 0 else f"l{across}{'' if down < 0 else ' '}{down}")
+        x, y = to_x, to_y
+    return "".join(drawn)
+
+
+def broken_path(positions: Mapping[int, int], across: Across, y: Callable[[int], int]) -> str:
+    """The path of a song's places: broken wherever it was off the chart, or the chart is missing."""
+    within = {index: place for index, place in positions.items() if across.first <= index <= across.last}
+    return "".join(path([(across.x(i), y(place)) for i, place in run]) for run in runs(within))
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A label on the time axis, in per cent of the width."""
+
+    per_cent: float
+    text: str
+    anchor: str
+    """Which side of the text lies at the tick, as SVG names it: `start`, or `end` where it would leave the drawing."""
+
+
+def month_ticks(dates: Sequence[date], *, at_most: int = 5) -> list[Tick]:
+    """The first dates of months, thinned to steps of whole months so that no two labels meet.
+
+    Dates within one month get the first date alone.
+    """
+    across = Across(0, len(dates) - 1)
+    starts = [i for i in range(1, len(dates)) if (dates[i].year, dates[i].month) != (dates[i - 1].year, dates[i - 1].month)]
+    if not starts:
+        return [Tick(across.per_cent(0), f"{dates[0].day} {dates[0]:%b %Y}", "start")] if len(dates) > 1 else []
+    for months in (1, 2, 3, 4, 6, 12, 24, 60, 120):
+        kept = [i for i in starts if (dates[i].year * 12 + dates[i].month - 1) % months == 0]
+        if len(kept) <= at_most:
+            break
+    ticks: list[Tick] = []
+    for index in kept:
+        shown = f"{dates[index]:%b %Y}" if not ticks or dates[index].month <= months else f"{dates[index]:%b}"
+        place = across.per_cent(index)
+        ticks.append(Tick(place, shown, "end" if place > 80 else "start"))
+    if len(ticks) > 1 and ticks[-1].anchor == "end" and ticks[-1].per_cent - ticks[-2].per_cent < 30:
+        ticks.pop()
+    return ticks
