@@ -138,7 +138,11 @@ class History:
                 moves = Counter(move for _, _, move, _ in self._moves(day))
                 here = {song.recording_id for song in charted}
                 if before is not None:
-                    row |= {"new_entries": str(moves["new"]), "re_entries": str(moves["back"]), "left": str(len(before - here))}
+                    row |= {
+                        "new_entries": str(moves["new"]),
+                        "re_entries": str(moves["back"]),
+                        "left": str(len(before - here)),
+                    }
             before = None if charted is None else {song.recording_id for song in charted}
             rows.append(row)
         return rows
@@ -148,7 +152,8 @@ class History:
         longest = sorted(self.places().items(), key=lambda item: (-len(item[1]), min(item[1].values()), item[0]))
         return [
             {
-                "song": latest[key].name, "artists": ", ".join(latest[key].artists), "periods_on_chart": str(len(places)),
+                "song": latest[key].name, "artists": ", ".join(latest[key].artists),
+                "periods_on_chart": str(len(places)),
                 "official_periods_on_chart": None, "best_position": str(min(places.values())),
                 "first_date": min(places).isoformat(), "last_date": max(places).isoformat(),
             }
@@ -169,7 +174,10 @@ class History:
                     best[name] = min(position, best.get(name, position))
         ranked = sorted(appearances, key=lambda name: (-appearances[name], name))
         return [
-            {"artist": name, "appearances": str(appearances[name]), "songs": str(len(songs[name])), "best_position": str(best[name])}
+            {
+                "artist": name, "appearances": str(appearances[name]), "songs": str(len(songs[name])),
+                "best_position": str(best[name]),
+            }
             for name in ranked[:20]
         ]  # fmt: skip
 
@@ -200,7 +208,10 @@ class History:
 
     def table_sizes(self) -> list[Row]:
         entries = sum(map(len, self.charts.values()))
-        return [{"table_name": "chart_entries", "rows": str(entries)}, {"table_name": "songs", "rows": str(len(self.latest()))}]
+        return [
+            {"table_name": "chart_entries", "rows": str(entries)},
+            {"table_name": "songs", "rows": str(len(self.latest()))},
+        ]
 
 
 def _text(value: int | None) -> str | None:

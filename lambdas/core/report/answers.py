@@ -160,7 +160,9 @@ def ask_everything(ask: Ask, chart: str) -> Answers | None:
     charted = sorted(map(_charted, ask("every_song", of_chart)), key=_by_length)
     today = sorted(map(_entry, newest), key=lambda entry: (entry.position, entry.recording_id))
     artists = [_artist(row) for row in ask("artists_on_chart", of_chart)]
-    todays_artists = [(_name(row, "artist", UNCREDITED), _whole(row, "songs")) for row in ask("todays_artists", of_chart)]
+    todays_artists = [
+        (_name(row, "artist", UNCREDITED), _whole(row, "songs")) for row in ask("todays_artists", of_chart)
+    ]
     by_credit = not artists
     if by_credit:
         artists, todays_artists = _credits(charted), _credits_of(today)

@@ -65,6 +65,8 @@ class Line:
 
     entry: Entry
     path: str
+    end: str
+    """The path of the dot at the line's end."""
     hue: int
     dashed: bool
 
@@ -99,7 +101,13 @@ def bump_chart(answers: Answers, timeline: Timeline, unit: Unit) -> BumpChart:
     down = Places.of(max((place for line in within for place in line.values()), default=rows), rows=rows)
     return BumpChart(
         lines=[
-            Line(entry, broken_path(line, across, down.y), (entry.position - 1) % HUES, entry.position > HUES)
+            Line(
+                entry=entry,
+                path=broken_path(line, across, down.y),
+                end=broken_path({across.last: entry.position}, across, down.y),
+                hue=(entry.position - 1) % HUES,
+                dashed=entry.position > HUES,
+            )
             for entry, line in zip(followed, within, strict=True)
         ],
         height=down.height,
@@ -219,7 +227,9 @@ SHADES = 5
 def entry_calendar(answers: Answers, *, weekly: bool) -> EntryCalendar:
     """The calendar of new entries."""
     highest = max((item.new for item in answers.calendar if item.new), default=1)
-    bounds = sorted({0, 1, *(max(round(highest ** (i / (SHADES - 2))), 1) + (i > 0) for i in range(SHADES - 2))})[:SHADES]
+    bounds = sorted({0, 1, *(max(round(highest ** (i / (SHADES - 2))), 1) + (i > 0) for i in range(SHADES - 2))})[
+        :SHADES
+    ]
     years = sorted({item.day.year for item in answers.calendar})[-_CALENDAR_YEARS:]
     return EntryCalendar(
         years=[_calendar_year(year, answers.calendar, bounds, weekly=weekly) for year in reversed(years)],
@@ -244,7 +254,10 @@ def _calendar_year(year: int, calendar: Sequence[ChartDate], bounds: Sequence[in
             missing += square
         elif item.new is not None:
             shades[max(i for i, bound in enumerate(bounds) if item.new >= bound)] += square
-    months = [(round((date(year, month, 1) - start).days / 7 / 53 * 100, 2), f"{date(year, month, 1):%b}") for month in range(1, 13)]
+    months = [
+        (round((date(year, month, 1) - start).days / 7 / 53 * 100, 2), f"{date(year, month, 1):%b}")
+        for month in range(1, 13)
+    ]
     return CalendarYear(year, 53, 1 if weekly else 7, shades, missing, months)
 
 

@@ -58,13 +58,19 @@ def _number_one(answers: Answers, unit: Unit) -> Fact:
         run = f" · at least {unit.count(periods)} in a row"
     else:
         run = f" · first {unit.one}" if periods == 1 else f" · {unit.count(periods)} in a row"
-    return Fact("Number one", short_title(leader.song, leader.artists), f"{leader.artists}{run}", leader.recording_id, is_name=True)
+    return Fact(
+        "Number one",
+        short_title(leader.song, leader.artists),
+        f"{leader.artists}{run}",
+        leader.recording_id,
+        is_name=True,
+    )
 
 
 def _turnover(answers: Answers, unit: Unit) -> Fact:
     label = "New on the chart"
     if not _is_known(answers.today):
-        return Fact(label, "Unknown", f"the {unit.one} before is not in the data")
+        return Fact(label, "Unknown", f"the {unit.one} before is not in your data")
     new, back = _count(answers.today, "new"), _count(answers.today, "back")
     left = _newest(answers).left
     out = "how many left is unknown" if left is None else f"{left:,} out"
@@ -76,10 +82,15 @@ def _climb(today: Sequence[Entry], unit: Unit) -> Fact:
     climber, equals = _biggest(today, "up")
     if climber is not None:
         others = f" · and {songs(equals)} as far" if equals else ""
-        return Fact(label, f"▲ {climber.movement.by}", f"{short_title(climber.song, climber.artists)}, to {climber.position}{others}", climber.recording_id)
+        return Fact(
+            label,
+            f"▲ {climber.movement.by}",
+            f"{short_title(climber.song, climber.artists)}, to {climber.position}{others}",
+            climber.recording_id,
+        )
     if _is_known(today):
         return Fact(label, "None", f"no song rose since the {unit.one} before")
-    return Fact(label, "Unknown", f"the {unit.one} before is not in the data")
+    return Fact(label, "Unknown", f"the {unit.one} before is not in your data")
 
 
 def _busiest(answers: Answers) -> Fact:
@@ -122,12 +133,16 @@ def _lead(answers: Answers, unit: Unit) -> str:
 
 def _news(answers: Answers, unit: Unit) -> str:
     if not _is_known(answers.today):
-        return f"what moved is not known, for the {unit.one} before is not in the data"
+        return f"what moved is not known, for the {unit.one} before is not in your data"
     new, back = _count(answers.today, "new"), _count(answers.today, "back")
     first = next((entry for entry in answers.today if entry.movement.kind == "new"), None)
     said = f"{songs(new)} {'is' if new < 2 else 'are'} new"
     if first is not None and first.position > 1:
-        said += f" ({_quoted(first)} at {first.position})" if new == 1 else f" ({_quoted(first)} highest, at {first.position})"
+        said += (
+            f" ({_quoted(first)} at {first.position})"
+            if new == 1
+            else f" ({_quoted(first)} highest, at {first.position})"
+        )
     others = []
     if back:
         others.append(f"{back:,} {'is' if back == 1 else 'are'} back")

@@ -14,6 +14,8 @@ WIDTH = 1000
 """The width of every stretched drawing, in its own units."""
 ROW = 100
 """The height of one of the first places in the bump chart, in its own units: one label's."""
+_LEAST_BETWEEN = 16
+"""How far apart labels of the time axis are at the least, in per cent: one takes 55 of the 345 pixels on a phone."""
 
 
 def runs(positions: Mapping[int, int]) -> list[list[tuple[int, int]]]:
@@ -96,7 +98,7 @@ class Places:
 
 
 def path(points: Sequence[tuple[int, int]]) -> str:
-    """An SVG path through points, in relative steps. One point gives a line of no length, which round caps make a dot."""
+    """An SVG path through points, in relative steps; one point is a line of no length, which round caps make a dot."""
     (x, y), *rest = points
     drawn = [f"M{x} {y}"]
     if not rest:
@@ -130,7 +132,9 @@ def month_ticks(dates: Sequence[date], *, at_most: int = 5) -> list[Tick]:
     Dates within one month get the first date alone.
     """
     across = Across(0, len(dates) - 1)
-    starts = [i for i in range(1, len(dates)) if (dates[i].year, dates[i].month) != (dates[i - 1].year, dates[i - 1].month)]
+    starts = [
+        i for i in range(1, len(dates)) if (dates[i].year, dates[i].month) != (dates[i - 1].year, dates[i - 1].month)
+    ]
     if not starts:
         return [Tick(across.per_cent(0), f"{dates[0].day} {dates[0]:%b %Y}", "start")] if len(dates) > 1 else []
     for months in (1, 2, 3, 4, 6, 12, 24, 60, 120):
@@ -138,10 +142,17 @@ def month_ticks(dates: Sequence[date], *, at_most: int = 5) -> list[Tick]:
         if len(kept) <= at_most:
             break
     ticks: list[Tick] = []
+    told_year: int | None = None
     for index in kept:
-        shown = f"{dates[index]:%b %Y}" if not ticks or dates[index].month <= months else f"{dates[index]:%b}"
         place = across.per_cent(index)
-        ticks.append(Tick(place, shown, "end" if place > 80 else "start"))
-    if len(ticks) > 1 and ticks[-1].anchor == "end" and ticks[-1].per_cent - ticks[-2].per_cent < 30:
-        ticks.pop()
+        if ticks and place - ticks[-1].per_cent < _LEAST_BETWEEN:
+            continue
+        shown = f"{dates[index]:%b}" if dates[index].year == told_year else f"{dates[index]:%b %Y}"
+        told_year = dates[index].year
+        ticks.append(Tick(place, shown, "start"))
+    # A label that would leave the drawing lies to the left of its tick, unless another lies there.
+    if ticks and ticks[-1].per_cent > 100 - _LEAST_BETWEEN:
+        last = ticks.pop()
+        if not ticks or last.per_cent - ticks[-1].per_cent >= 2 * _LEAST_BETWEEN:
+            ticks.append(Tick(last.per_cent, last.text, "end"))
     return ticks

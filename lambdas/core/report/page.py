@@ -89,38 +89,42 @@ def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
     numbers = {song.recording_id: number for number, song in enumerate(answers.songs)}
     style = _asset("page.css") + f":root{{--rows:{bump.rows};--below:{bump.below:g}}}\n"
     script = _asset("page.js")
-    page = _environment().get_template("page.html.j2").render(
-        answers=answers,
-        chart=chart,
-        title=words.chart_title(chart),
-        unit=unit,
-        made_at=made_at,
-        age=age_in_days(answers.newest, made_at.date()),
-        facts=four_facts(answers, unit),
-        sentence=what_changed(chart, answers, unit),
-        origin=origin,
-        home=HOME,
-        bump=bump,
-        bump_label=_bump_label(bump, unit),
-        rows=_rows(answers, timeline, unit),
-        rows_at_first=ROWS_AT_FIRST,
-        has_streams=any(entry.streams is not None for entry in answers.today),
-        reigns=reign_chart(answers, timeline),
-        artists=answers.artists[:_LISTED],
-        albums=[album for album in answers.albums if album.songs > 1][:_LISTED],
-        longest=[(runner, _number_of(runner, answers)) for runner in answers.longest[:_LISTED]],
-        calendar=entry_calendar(answers, weekly=period_of(chart) == "weekly"),
-        missing=_missing(timeline),
-        warned=[item for item in answers.calendar if item.warnings],
-        blocks=BLOCKS,
-        numbers=numbers,
-        words=words,
-        width=WIDTH,
-        spark_height=SPARK_HEIGHT,
-        data=_data(answers, timeline, origin, unit),
-        style=Markup(style),  # noqa: S704 - the package's own file
-        script=Markup(script),  # noqa: S704 - the package's own file
-        policy=_policy(style, script),
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            answers=answers,
+            chart=chart,
+            title=words.chart_title(chart),
+            unit=unit,
+            made_at=made_at,
+            age=age_in_days(answers.newest, made_at.date()),
+            facts=four_facts(answers, unit),
+            sentence=what_changed(chart, answers, unit),
+            origin=origin,
+            home=HOME,
+            bump=bump,
+            bump_label=_bump_label(bump, unit),
+            rows=_rows(answers, timeline, unit),
+            rows_at_first=ROWS_AT_FIRST,
+            has_streams=any(entry.streams is not None for entry in answers.today),
+            reigns=reign_chart(answers, timeline),
+            artists=answers.artists[:_LISTED],
+            albums=[album for album in answers.albums if album.songs > 1][:_LISTED],
+            longest=[(runner, _number_of(runner, answers)) for runner in answers.longest[:_LISTED]],
+            calendar=entry_calendar(answers, weekly=period_of(chart) == "weekly"),
+            missing=_missing(timeline),
+            warned=[item for item in answers.calendar if item.warnings],
+            blocks=BLOCKS,
+            numbers=numbers,
+            words=words,
+            width=WIDTH,
+            spark_height=SPARK_HEIGHT,
+            data=_data(answers, timeline, origin, unit),
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
     )
     return page.encode("utf-8")
 
@@ -128,7 +132,11 @@ def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
 @lru_cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["thousands"] = lambda number: f"{number:,}"
     return environment
@@ -179,7 +187,11 @@ def _number_of(runner: LongRunner, answers: Answers) -> int | None:
     for number, song in enumerate(answers.songs):
         if song.recording_id == runner.recording_id:
             return number
-        if runner.recording_id is None and (song.song, song.artists, song.first) == (runner.song, runner.artists, runner.first):
+        if runner.recording_id is None and (song.song, song.artists, song.first) == (
+            runner.song,
+            runner.artists,
+            runner.first,
+        ):
             return number
     return None
 
@@ -229,4 +241,4 @@ def _json(value: Mapping[str, Any]) -> Markup:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - nothing is left in it that HTML would read
+    return Markup(text)

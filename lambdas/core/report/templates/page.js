@@ -22,10 +22,18 @@ function drawn(tag, attributes = {}, ...children) {
 // Words
 const count = number => `${number.toLocaleString("en")} ${number === 1 ? DAY : DAYS}`;
 const asDate = iso => new Date(`${iso}T00:00:00Z`);
-const format = options => new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", ...options });
-const MEDIUM = format({ day: "numeric", month: "short", year: "numeric" });
-const shortDate = index => MEDIUM.format(asDate(data.dates[index]));
-const span = (first, last) => first === last ? shortDate(first) : MEDIUM.formatRange(asDate(data.dates[first]), asDate(data.dates[last]));
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const parts = index => {
+  const [year, month, day] = data.dates[index].split("-").map(Number);
+  return [`${day}`, MONTHS[month - 1], `${year}`];
+};
+const shortDate = index => parts(index).join(" ");
+const span = (first, last) => {
+  if (first === last) return shortDate(last);
+  const from = parts(first), to = parts(last);
+  if (from[2] !== to[2]) return `${shortDate(first)} – ${shortDate(last)}`;
+  return from[1] === to[1] ? `${from[0]}–${shortDate(last)}` : `${from[0]} ${from[1]} – ${shortDate(last)}`;
+};
 const held = (first, last) => {
   let charts = 0;
   for (let i = first; i <= last; i++) if (!missing.has(i)) charts++;
@@ -87,6 +95,17 @@ const bestOf = run => Math.min(...run.slice(1));
   bump.addEventListener("pointerleave", () => light(undefined));
   bump.addEventListener("focusin", event => light(under(event)));
   bump.addEventListener("focusout", () => light(undefined));
+}
+
+// Where the bump chart is wider than its place, the keyboard can scroll it too.
+{
+  const plot = byId("plot");
+  const settle = () => {
+    if (plot.scrollWidth > plot.clientWidth) plot.setAttribute("tabindex", "0");
+    else plot.removeAttribute("tabindex");
+  };
+  addEventListener("resize", settle);
+  settle();
 }
 
 // A song's trajectory, drawn as the bump chart's lines are: broken wherever it was off the chart.
@@ -177,10 +196,11 @@ document.addEventListener("click", event => {
 
 // Find a song
 {
-  const STEP = 12;
+  const STEP = 10;
   const input = byId("q"), found = byId("found"), further = byId("further");
   const plain = text => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
   const texts = data.songs.map(song => plain([song[NAME], song[ARTISTS], song[ALBUM] ?? ""].join("\n")));
+  const byName = data.songs.map((_, number) => number).sort((a, b) => data.songs[a][NAME].localeCompare(data.songs[b][NAME], "en"));
   let matches = [];
   const row = number => {
     const song = data.songs[number], runs = song[RUNS];
@@ -196,11 +216,12 @@ document.addEventListener("click", event => {
   };
   const search = () => {
     const words = plain(input.value).split(/\s+/).filter(Boolean);
-    matches = texts.flatMap((text, number) => words.every(word => text.includes(word)) ? [number] : []);
+    // What is typed finds those longest on the chart first; nothing typed is everything from A to Z.
+    matches = words.length ? texts.flatMap((text, number) => words.every(word => text.includes(word)) ? [number] : []) : byName;
     found.replaceChildren();
     show(STEP);
     const all = data.songs.length.toLocaleString("en");
-    byId("count").textContent = words.length ? `${matches.length.toLocaleString("en")} of ${all} songs` : `${all} songs, those with most ${DAYS} first`;
+    byId("count").textContent = words.length ? `${matches.length.toLocaleString("en")} of ${all} songs` : `${all} songs, A to Z`;
   };
   const step = (from, by) => {
     const names = [...found.querySelectorAll(".song")];
