@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from lambdas.core.report.answers import Answers, ChartDate, Entry, Reign
-from lambdas.core.report.geometry import Across, Places, Tick, broken_path, month_ticks, spans
-from lambdas.core.report.words import Unit
+from lambdas.core.report.geometry import NARROW_LABEL, WIDE_LABEL, Across, Places, Tick, broken_path, month_ticks, spans
+from lambdas.core.report.words import Unit, short_title
 
 TOP = 10
 """How many songs the bump chart follows."""
@@ -79,6 +79,9 @@ class BumpChart:
     height: int
     rows: int
     below: float
+    pitch: float
+    """The height of a row in rem, in which its label has room; `narrow_pitch` on a narrow screen."""
+    narrow_pitch: float
     grid: Sequence[tuple[int, int, float]]
     """Grid lines: the place, its y in the drawing's units, and its y in per cent."""
     gaps: Sequence[tuple[float, float]]
@@ -99,6 +102,7 @@ def bump_chart(answers: Answers, timeline: Timeline, unit: Unit) -> BumpChart:
     within = [{i: place for i, place in line.items() if i >= across.first} for line in lines]
     rows = max(entry.position for entry in followed) if followed else 0
     down = Places.of(max((place for line in within for place in line.values()), default=rows), rows=rows)
+    labels = [(short_title(entry.song, entry.artists), entry.artists) for entry in followed]
     return BumpChart(
         lines=[
             Line(
@@ -113,6 +117,8 @@ def bump_chart(answers: Answers, timeline: Timeline, unit: Unit) -> BumpChart:
         height=down.height,
         rows=down.rows,
         below=down.below,
+        pitch=WIDE_LABEL.height(labels),
+        narrow_pitch=NARROW_LABEL.height(labels),
         grid=[(place, down.y(place), round(down.y(place) / down.height * 100, 2)) for place in down.ticks()],
         gaps=timeline.gaps(across),
         ticks=timeline.ticks(across),

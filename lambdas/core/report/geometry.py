@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from unicodedata import east_asian_width
 
 WIDTH = 1000
 """The width of every stretched drawing, in its own units."""
@@ -16,6 +17,41 @@ ROW = 100
 """The height of one of the first places in the bump chart, in its own units: one label's."""
 _LEAST_BETWEEN = 16
 """How far apart labels of the time axis are at the least, in per cent: one takes 55 of the 345 pixels on a phone."""
+
+
+@dataclass(frozen=True)
+class LabelRoom:
+    """The room for a label of two parts, the second in smaller type: how many letters fit a line, and how many lines.
+
+    No font is known here, so letters are counted, wide ones (Chinese, Japanese, Korean, emoji) twice, and a line is
+    taken as shorter than it is. Heights are in rem.
+    """
+
+    letters: tuple[int, int]
+    line_heights: tuple[float, float]
+    most_lines: int
+    least: float
+    margin: float = 0.2
+
+    def height(self, labels: Iterable[tuple[str, str]]) -> float:
+        """The height of a row in which each of the labels has room, though none for more than the most lines."""
+        needed = [
+            sum(
+                self._lines(part, of) * height
+                for part, of, height in zip(label, self.letters, self.line_heights, strict=True)
+            )
+            for label in labels
+        ]
+        return round(max([self.least, *(height + self.margin for height in needed)]), 2)
+
+    def _lines(self, text: str, letters: int) -> int:
+        width = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+        return min(max(-(-width // letters), 1), self.most_lines)
+
+
+# As page.css sets them: beside a wide chart, and beside a narrow one.
+WIDE_LABEL = LabelRoom(letters=(36, 42), line_heights=(1.135, 0.976), most_lines=2, least=2.4)
+NARROW_LABEL = LabelRoom(letters=(17, 20), line_heights=(0.951, 0.858), most_lines=3, least=2.7)
 
 
 def runs(positions: Mapping[int, int]) -> list[list[tuple[int, int]]]:

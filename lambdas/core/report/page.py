@@ -87,7 +87,10 @@ def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
     origin = Origin.of(answers.today)
     bump = bump_chart(answers, timeline, unit)
     numbers = {song.recording_id: number for number, song in enumerate(answers.songs)}
-    style = _asset("page.css") + f":root{{--rows:{bump.rows};--below:{bump.below:g}}}\n"
+    style = _asset("page.css") + (
+        f":root{{--rows:{bump.rows};--below:{bump.below:g};"
+        f"--wide-pitch:{bump.pitch:g}rem;--narrow-pitch:{bump.narrow_pitch:g}rem}}\n"
+    )
     script = _asset("page.js")
     page = (
         _environment()
