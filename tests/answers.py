@@ -110,7 +110,7 @@ class History:
     def every_song(self) -> list[Row]:
         latest = self.latest()
         streams: Counter[str] = Counter()
-        for charted in self.charts.values():
+        for _, charted in sorted(self.charts.items()):
             for song in charted:
                 streams[song.recording_id] += song.streams or 0
         return [
@@ -166,7 +166,7 @@ class History:
         appearances: Counter[str] = Counter()
         songs: dict[str, set[str]] = defaultdict(set)
         best: dict[str, int] = {}
-        for charted in self.charts.values():
+        for _, charted in sorted(self.charts.items()):
             for position, song in enumerate(charted, 1):
                 for name in song.artists:
                     appearances[name] += 1
@@ -193,7 +193,7 @@ class History:
 
     def albums_at_once(self) -> list[Row]:
         most: dict[str, tuple[int, date, Song]] = {}
-        for day, charted in self.charts.items():
+        for day, charted in sorted(self.charts.items()):
             for name, count in Counter(song.album for song in charted if song.album).items():
                 if count > most.get(name, (0,))[0]:
                     most[name] = (count, day, next(song for song in charted if song.album == name))

@@ -101,7 +101,8 @@ def _busiest(answers: Answers) -> Fact:
         return Fact(label, "Unknown", "the chart names no artists")
     if most == 1:
         return Fact(label, "Nobody", f"each of {len(named):,} has one song")
-    others = f" · and {len(named) - 1:,} more" if len(named) > 1 else ""
+    equals = len(named) - 1
+    others = f" · {equals:,} other{' has' if equals == 1 else 's have'} as many" if equals else ""
     return Fact(label, named[0], f"{songs(most)}{others}", is_name=True)
 
 

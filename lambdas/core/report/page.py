@@ -115,6 +115,7 @@ def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
             artists=answers.artists[:_LISTED],
             albums=[album for album in answers.albums if album.songs > 1][:_LISTED],
             longest=[(runner, _number_of(runner, answers)) for runner in answers.longest[:_LISTED]],
+            longest_periods=max((runner.periods for runner in answers.longest), default=1),
             calendar=entry_calendar(answers, weekly=period_of(chart) == "weekly"),
             missing=_missing(timeline),
             warned=[item for item in answers.calendar if item.warnings],
