@@ -160,32 +160,33 @@ class History:
             for key, places in longest[:20]
         ]  # fmt: skip
 
+    def _credited(self, song: Song) -> tuple[str, ...]:
+        return song.artists if self.names_artists else (", ".join(song.artists),)
+
     def artists_on_chart(self) -> list[Row]:
-        if not self.names_artists:
-            return []
         appearances: Counter[str] = Counter()
         songs: dict[str, set[str]] = defaultdict(set)
         best: dict[str, int] = {}
         for _, charted in sorted(self.charts.items()):
             for position, song in enumerate(charted, 1):
-                for name in song.artists:
+                for name in self._credited(song):
                     appearances[name] += 1
                     songs[name].add(song.recording_id)
                     best[name] = min(position, best.get(name, position))
         ranked = sorted(appearances, key=lambda name: (-appearances[name], name))
+        places = sum(map(len, self.charts.values()))
         return [
             {
                 "artist": name, "appearances": str(appearances[name]), "songs": str(len(songs[name])),
-                "best_position": str(best[name]),
+                "best_position": str(best[name]), "share": str(appearances[name] / places),
+                "identified": str(self.names_artists).lower(),
             }
             for name in ranked[:20]
         ]  # fmt: skip
 
     def todays_artists(self) -> list[Row]:
-        if not self.names_artists:
-            return []
         newest = max(self.charts)
-        counted = Counter(name for song in self.charts[newest] for name in song.artists)
+        counted = Counter(name for song in self.charts[newest] for name in self._credited(song))
         return [
             {"artist": name, "songs": str(count), "best_position": "1", "chart_date": newest.isoformat()}
             for name, count in counted.most_common()

@@ -73,8 +73,8 @@ def test_a_page_is_drawn_whole_and_asks_for_nothing(open_report: Open, case: str
 def test_no_label_at_a_line_end_is_cut_nor_is_the_page_too_wide(open_report: Open, case: str, width: int) -> None:
     opened = open_report(case, width=width)
     opened.keep()
-    labels = opened.page.query_selector_all(".ends .song, .ends .by")
-    assert len(labels) == 20
+    labels = opened.page.query_selector_all(".ends .label, .ends .song, .ends .by")
+    assert len(labels) == 30
     assert [label.inner_text() for label in labels if _is_cut(label)] == []
     assert _overflow(opened.page) == 0
 

@@ -5,7 +5,6 @@ Whatever is not known stays None: it is said on the page, and never drawn as a n
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -99,12 +98,17 @@ class LongRunner:
 
 @dataclass(frozen=True)
 class ArtistCount:
-    """An artist by chart appearances; `artist` is a whole credit where songs have no artists of their own."""
+    """An artist by chart appearances; `artist` is a whole credit if not `identified`: only files tell of its songs.
+
+    `share` is of all places of the chart, from 0.0 to 1.0.
+    """
 
     artist: str
     appearances: int
     songs: int
     best: int
+    share: float
+    identified: bool
 
 
 @dataclass(frozen=True)
@@ -130,8 +134,11 @@ class Answers:
     todays_artists: Sequence[tuple[str, int]]
     albums: Sequence[AlbumCount]
     tables: Sequence[tuple[str, int]]
-    by_credit: bool
-    """Whether artists are whole credits: no song of the chart has artists of its own."""
+
+    @property
+    def by_credit(self) -> bool:
+        """Whether all artists are whole credits: no song of the chart has artists that Spotify identified."""
+        return not any(artist.identified for artist in self.artists)
 
     @property
     def newest(self) -> date:
@@ -158,25 +165,18 @@ def ask_everything(ask: Ask, chart: str) -> Answers | None:
     if not newest:
         return None
     charted = sorted(map(_charted, ask("every_song", of_chart)), key=_by_length)
-    today = sorted(map(_entry, newest), key=lambda entry: (entry.position, entry.recording_id))
-    artists = [_artist(row) for row in ask("artists_on_chart", of_chart)]
-    todays_artists = [
-        (_name(row, "artist", UNCREDITED), _whole(row, "songs")) for row in ask("todays_artists", of_chart)
-    ]
-    by_credit = not artists
-    if by_credit:
-        artists, todays_artists = _credits(charted), _credits_of(today)
     return Answers(
-        today=today,
+        today=sorted(map(_entry, newest), key=lambda entry: (entry.position, entry.recording_id)),
         reigns=[_reign(row) for row in ask("number_ones", of_chart)],
         songs=charted,
         calendar=_calendar(ask("chart_calendar", of_chart), charted, _day(newest[0], "chart_date")),
         longest=[_long_runner(row) for row in ask("longest_on_chart", of_chart)],
-        artists=artists,
-        todays_artists=todays_artists,
+        artists=[_artist(row) for row in ask("artists_on_chart", of_chart)],
+        todays_artists=[
+            (_name(row, "artist", UNCREDITED), _whole(row, "songs")) for row in ask("todays_artists", of_chart)
+        ],
         albums=[_album(row) for row in ask("albums_at_once", of_chart)],
         tables=[(_name(row, "table_name", ""), _whole(row, "rows")) for row in ask("table_sizes", {})],
-        by_credit=by_credit,
     )
 
 
@@ -190,22 +190,6 @@ def _calendar(rows: Iterable[Row], charted: Iterable[Charted], newest: date) -> 
     for day in {newest, *(day for song in charted for day in song.positions)} - told.keys():
         told[day] = ChartDate(day, True, None, None, None, None, None, None, None)
     return [told[day] for day in sorted(told)]
-
-
-def _credits(charted: Iterable[Charted]) -> list[ArtistCount]:
-    appearances: Counter[str] = Counter()
-    songs: Counter[str] = Counter()
-    best: dict[str, int] = {}
-    for song in charted:
-        appearances[song.artists] += song.periods
-        songs[song.artists] += 1
-        best[song.artists] = min(song.best, best.get(song.artists, song.best))
-    ordered = sorted(appearances, key=lambda credit: (-appearances[credit], best[credit], credit))
-    return [ArtistCount(credit, appearances[credit], songs[credit], best[credit]) for credit in ordered]
-
-
-def _credits_of(today: Iterable[Entry]) -> list[tuple[str, int]]:
-    return Counter(entry.artists for entry in today).most_common()
 
 
 def _entry(row: Row) -> Entry:
@@ -290,6 +274,8 @@ def _artist(row: Row) -> ArtistCount:
         appearances=_whole(row, "appearances"),
         songs=_whole(row, "songs"),
         best=_whole(row, "best_position"),
+        share=float(row["share"] or ""),
+        identified=row["identified"] == "true",
     )
 
 

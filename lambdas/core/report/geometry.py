@@ -50,7 +50,7 @@ class LabelRoom:
 
 
 # As page.css sets them: beside a wide chart, and beside a narrow one.
-WIDE_LABEL = LabelRoom(letters=(36, 42), line_heights=(1.135, 0.976), most_lines=2, least=2.4)
+WIDE_LABEL = LabelRoom(letters=(38, 48), line_heights=(1.135, 0.976), most_lines=2, least=2.4)
 NARROW_LABEL = LabelRoom(letters=(17, 20), line_heights=(0.951, 0.858), most_lines=3, least=2.7)
 
 
