@@ -51,7 +51,7 @@ class LabelRoom:
 
 # As page.css sets them: beside a wide chart, and beside a narrow one.
 WIDE_LABEL = LabelRoom(letters=(38, 48), line_heights=(1.135, 0.976), most_lines=2, least=2.4)
-NARROW_LABEL = LabelRoom(letters=(17, 20), line_heights=(0.951, 0.858), most_lines=3, least=2.7)
+NARROW_LABEL = LabelRoom(letters=(20, 24), line_heights=(0.951, 0.858), most_lines=3, least=2.7)
 
 
 def runs(positions: Mapping[int, int]) -> list[list[tuple[int, int]]]:
@@ -109,11 +109,12 @@ class Places:
     """The height of everything below the rows, in rows; 0 where nothing lies there."""
 
     @classmethod
-    def of(cls, deepest: int, *, rows: int, below: float = 2.5) -> Places:
-        """The scale down to the place `deepest`, rounded up to a ten below the rows."""
+    def of(cls, deepest: int, *, rows: int) -> Places:
+        """The scale down to the place `deepest`, rounded up to a five below the rows: about 16 places a row."""
         if deepest <= rows:
             return cls(rows, rows, 0.0)
-        return cls(rows, -(-deepest // 10) * 10, below)
+        rounded = -(-deepest // 5) * 5
+        return cls(rows, rounded, round(min(max((rounded - rows) / 16, 0.8), 2.5), 2))
 
     @property
     def height(self) -> int:
@@ -128,9 +129,9 @@ class Places:
         return round(self.rows * ROW + share * (self.below - 0.25) * ROW)
 
     def ticks(self) -> list[int]:
-        """The places worth a grid line: a few of the first, then the deepest."""
+        """The places worth a grid line: a few of the first, the last that has a row, and the deepest."""
         first = [place for place in (1, 5, 10) if place <= self.rows]
-        return [*first, self.deepest] if self.deepest > self.rows else first
+        return sorted({*first, self.rows, self.deepest} - {0})
 
 
 def path(points: Sequence[tuple[int, int]]) -> str:

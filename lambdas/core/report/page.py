@@ -201,7 +201,7 @@ def _number_of(runner: LongRunner, answers: Answers) -> int | None:
 
 
 def _bump_label(bump: BumpChart, unit: Unit) -> str:
-    label = f"Lines of the places of {unit.top} from {words.plain_date(bump.first)} to {words.plain_date(bump.last)}."
+    label = f"Lines of the places of {unit.top(len(bump.lines))}, {words.date_span(bump.first, bump.last)}."
     if bump.gaps:
         label += " The lines are broken where the chart is missing."
     return label + " The table below has the same numbers."

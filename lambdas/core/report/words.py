@@ -21,10 +21,10 @@ class Unit:
     one: str
     many: str
     chart: str
-    """The newest chart: "Today's chart"."""
+    """The newest chart: "Today’s chart"."""
 
-    top: str
-    """Its first ten: "today's top 10"."""
+    whose: str
+    """Whose it is: "today’s"."""
 
     window: int
     """How many dates the bump chart goes back."""
@@ -33,14 +33,18 @@ class Unit:
     stale_days: int
     """From how many days of age on the newest date is older than it should be."""
 
+    def top(self, songs: int) -> str:
+        """ "today’s top 10"."""
+        return f"{self.whose} top {songs}"
+
     def count(self, number: int) -> str:
         """ "1 day", "1,204 days"."""
         return f"{number:,} {self.one if number == 1 else self.many}"
 
 
 _UNITS: dict[Period, Unit] = {
-    "daily": Unit("day", "days", "Today’s chart", "today’s top 10", 90, "90 days", 4),
-    "weekly": Unit("week", "weeks", "This week’s chart", "this week’s top 10", 52, "52 weeks", 11),
+    "daily": Unit("day", "days", "Today’s chart", "today’s", 90, "90 days", 4),
+    "weekly": Unit("week", "weeks", "This week’s chart", "this week’s", 52, "52 weeks", 11),
 }
 
 
