@@ -186,11 +186,19 @@ class History:
 
     def todays_artists(self) -> list[Row]:
         newest = max(self.charts)
-        counted = Counter(name for song in self.charts[newest] for name in self._credited(song))
+        songs: Counter[str] = Counter()
+        best: dict[str, int] = {}
+        for position, song in enumerate(self.charts[newest], 1):
+            for name in self._credited(song):
+                songs[name] += 1
+                best.setdefault(name, position)
         return [
-            {"artist": name, "songs": str(count), "best_position": "1", "chart_date": newest.isoformat()}
-            for name, count in counted.most_common()
-        ]
+            {
+                "artist": name, "songs": str(count), "best_position": str(best[name]),
+                "chart_date": newest.isoformat(),
+            }
+            for name, count in songs.most_common()
+        ]  # fmt: skip
 
     def albums_at_once(self) -> list[Row]:
         most: dict[str, tuple[int, date, Song]] = {}

@@ -82,7 +82,10 @@ def make_report(ask: Ask, *, chart: str, made_at: datetime) -> Report:
 
 
 def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
+    age = age_in_days(answers.newest, made_at.date())
     unit = unit_of(chart)
+    if age >= unit.stale_days:
+        unit = unit.once_stale()
     timeline = Timeline.of(answers.calendar)
     origin = Origin.of(answers.today)
     bump = bump_chart(answers, timeline, unit)
@@ -101,7 +104,7 @@ def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
             title=words.chart_title(chart),
             unit=unit,
             made_at=made_at,
-            age=age_in_days(answers.newest, made_at.date()),
+            age=age,
             facts=four_facts(answers, unit),
             sentence=what_changed(chart, answers, unit),
             origin=origin,

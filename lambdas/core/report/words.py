@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from lambdas.core.charts import Period, period_of
@@ -32,6 +32,10 @@ class Unit:
     window_words: str
     stale_days: int
     """From how many days of age on the newest date is older than it should be."""
+
+    def once_stale(self) -> Unit:
+        """The same for a chart whose newest date is not of these days."""
+        return replace(self, chart="The newest chart", whose="the newest")
 
     def top(self, songs: int) -> str:
         """ "today’s top 10"."""

@@ -208,6 +208,8 @@ def test_how_old_the_newest_date_is_is_told_from_when_the_page_was_made() -> Non
     assert "1 day old when this page was made" in _text(_made(one, datetime(2026, 3, 3, 1, tzinfo=UTC)))
     stale = _text(_made(one, datetime(2026, 3, 12, 1, tzinfo=UTC)))
     assert "10 days old when this page was made: older than it should be" in stale
+    assert "Today’s" not in stale
+    assert "How the newest top 1 got here" in stale
 
 
 def test_streams_have_a_column_only_where_some_are_known_and_an_unknown_one_is_said() -> None:
