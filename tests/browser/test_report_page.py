@@ -195,8 +195,12 @@ def test_the_card_tells_runs_and_gaps_apart_from_missing_dates(open_report: Open
     told = page.locator("#card tbody").inner_text()
     assert "on the chart still" in told
     page.keyboard.press("Escape")
-    open_all = "data.songs.map((song, n) => { byId('card').close(); openCard(n); return byId('card').innerText; })"
-    assert any("no chart in your data for 5 days" in text for text in page.evaluate(open_all))
+    told_and_hatched = page.evaluate(
+        "data.songs.map((_, n) => { byId('card').close(); openCard(n);"
+        " return [byId('card').innerText, byId('card').querySelectorAll('rect.gap').length]; })"
+    )
+    assert any("no chart in your data for 5 days" in text for text, _ in told_and_hatched)
+    assert all(("no chart in your data" in text) == (bands == 1) for text, bands in told_and_hatched)
     parted = int(page.evaluate("data.songs.findIndex(song => song[7].length > 3)"))
     page.evaluate("number => { byId('card').close(); openCard(number); }", parted)
     rows = page.locator("#card tbody tr").count()

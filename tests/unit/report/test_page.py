@@ -152,6 +152,9 @@ def test_hostile_names_are_shown_as_they_are_and_make_no_elements() -> None:
     names = {row[0] for row in _data(made)["songs"]}
     assert {song.name.strip() for song in HOSTILE if song.name.strip()} <= names
     assert _html(made).count("</script>") == 2
+    block = re.search(r'id="data">(.*)</script>\n<script>', _html(made))
+    assert block
+    assert not set("<>&") & set(block[1])
 
 
 def test_only_addresses_on_spotify_become_links() -> None:
@@ -263,6 +266,17 @@ def test_an_official_figure_longer_than_ours_does_not_lead_out_of_its_meter() ->
     assert "As Spotify says" in html
     widths = [float(width) for width in re.findall(r'class="bar" width="([\d.]+)%"', html)]
     assert max(widths) == 100.0
+
+
+def test_a_song_that_the_history_does_not_know_is_drawn_at_its_place_and_opens_no_card() -> None:
+    class Forgetful(History):
+        def every_song(self) -> list[dict[str, str | None]]:
+            return [row for row in super().every_song() if row["song"] != "B"]
+
+    html = _html(_made(Forgetful(daily(NEWEST - timedelta(days=1), (Song("A"), Song("B")), (Song("A"), Song("B"))))))
+    assert '<g class="line c1" data-song=""><path class="reach" d="M1000 150h0"/>' in html
+    assert '<span class="song"><bdi>B</bdi></span>' in html
+    assert html.count('<path d="M1000 100h0"/></svg></td>') == 1
 
 
 def test_a_weekly_chart_speaks_of_weeks() -> None:
