@@ -95,6 +95,11 @@ class LongRunner:
     first: date
     last: date
 
+    @property
+    def longer(self) -> int:
+        """The longer of the two figures, by which the query orders."""
+        return max(self.periods, self.official or 0)
+
 
 @dataclass(frozen=True)
 class ArtistCount:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from lambdas.core.report.answers import Answers, ChartDate, Entry, Reign
-from lambdas.core.report.geometry import NARROW_LABEL, WIDE_LABEL, Across, Places, Tick, broken_path, month_ticks, spans
+from lambdas.core.report.geometry import NARROW_LABEL, WIDE_LABEL, Across, Places, Tick, Trail, month_ticks, path, spans
 from lambdas.core.report.words import Unit, short_title
 
 TOP = 10
@@ -64,7 +64,7 @@ class Line:
     """One song's line in the bump chart and the label at its end."""
 
     entry: Entry
-    path: str
+    trail: Trail
     end: str
     """The path of the dot at the line's end."""
     hue: int
@@ -107,8 +107,8 @@ def bump_chart(answers: Answers, timeline: Timeline, unit: Unit) -> BumpChart:
         lines=[
             Line(
                 entry=entry,
-                path=broken_path(line, across, down.y),
-                end=broken_path({across.last: entry.position}, across, down.y),
+                trail=Trail.of(line, across, down.y),
+                end=path([(across.x(across.last), down.y(entry.position))]),
                 hue=(entry.position - 1) % HUES,
                 dashed=entry.position > HUES,
             )
@@ -132,9 +132,9 @@ def bump_chart(answers: Answers, timeline: Timeline, unit: Unit) -> BumpChart:
     )
 
 
-def sparkline(positions: Mapping[int, int], across: Across, depth: int) -> str:
-    """The path of a song's places in a table cell: first place at the top, the chart's last at the bottom."""
-    return broken_path(positions, across, lambda place: round((place - 1) / max(depth - 1, 1) * SPARK_HEIGHT))
+def sparkline(positions: Mapping[int, int], across: Across, depth: int) -> Trail:
+    """A song's places in a table cell: first place at the top, the chart's last at the bottom."""
+    return Trail.of(positions, across, lambda place: round((place - 1) / max(depth - 1, 1) * SPARK_HEIGHT))
 
 
 @dataclass(frozen=True)

@@ -147,10 +147,25 @@ def path(points: Sequence[tuple[int, int]]) -> str:
     return "".join(drawn)
 
 
-def broken_path(positions: Mapping[int, int], across: Across, y: Callable[[int], int]) -> str:
-    """The path of a song's places: broken wherever it was off the chart, or the chart is missing."""
-    within = {index: place for index, place in positions.items() if across.first <= index <= across.last}
-    return "".join(path([(across.x(i), y(place)) for i, place in run]) for run in runs(within))
+@dataclass(frozen=True)
+class Trail:
+    """A song's places as SVG paths: lines, broken wherever it was off the chart or the chart is missing, and `dots`.
+
+    A dot is a run of one date: a line of no length, too small to see unless it is drawn thicker than the lines.
+    """
+
+    lines: str
+    dots: str
+
+    @classmethod
+    def of(cls, positions: Mapping[int, int], across: Across, y: Callable[[int], int]) -> Trail:
+        """The trail within the dates that are spread across."""
+        within = {index: place for index, place in positions.items() if across.first <= index <= across.last}
+        parts = [[(across.x(i), y(place)) for i, place in run] for run in runs(within)]
+        return cls(
+            lines="".join(path(points) for points in parts if len(points) > 1),
+            dots="".join(path(points) for points in parts if len(points) == 1),
+        )
 
 
 @dataclass(frozen=True)

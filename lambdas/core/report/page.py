@@ -33,7 +33,7 @@ from lambdas.core.report.drawings import (
     sparkline,
 )
 from lambdas.core.report.facts import age_in_days, four_facts, what_changed
-from lambdas.core.report.geometry import WIDTH, runs
+from lambdas.core.report.geometry import WIDTH, Trail, runs
 from lambdas.core.report.origin import HOME, Origin
 from lambdas.core.report.words import Unit, unit_of
 
@@ -118,7 +118,7 @@ def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
             artists=answers.artists[:_LISTED],
             albums=[album for album in answers.albums if album.songs > 1][:_LISTED],
             longest=[(runner, _number_of(runner, answers)) for runner in answers.longest[:_LISTED]],
-            longest_periods=max((runner.periods for runner in answers.longest), default=1),
+            longest_periods=max((runner.longer for runner in answers.longest), default=1),
             calendar=entry_calendar(answers, weekly=period_of(chart) == "weekly"),
             missing=_missing(timeline),
             warned=[item for item in answers.calendar if item.warnings],
@@ -176,7 +176,7 @@ class _Row:
     """A row of the newest chart."""
 
     entry: Entry
-    spark: str
+    spark: Trail
 
 
 def _rows(answers: Answers, timeline: Timeline, unit: Unit) -> list[_Row]:

@@ -48,4 +48,4 @@ def test_shades_of_the_calendar_go_one_way(colours: dict[str, str]) -> None:
 
 
 def test_lines_of_one_hue_differ_by_their_dashes() -> None:
-    assert re.search(r"\.dashed path \{ stroke-dasharray: [\d. ]+; \}", STYLES)
+    assert re.search(r"\.dashed \.way \{ stroke-dasharray: [\d. ]+; \}", STYLES)

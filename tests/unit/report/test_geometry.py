@@ -17,7 +17,7 @@ from lambdas.core.report.geometry import (
     Across,
     LabelRoom,
     Places,
-    broken_path,
+    Trail,
     month_ticks,
     path,
     runs,
@@ -33,11 +33,11 @@ def test_a_run_ends_where_an_index_has_no_place() -> None:
 
 def test_a_line_is_broken_at_a_missing_date_and_a_lone_date_is_a_dot() -> None:
     across = Across(0, 4)
-    assert broken_path({0: 1, 1: 2, 3: 4}, across, lambda place: place * 10) == "M0 10l250 10M750 40h0"
+    assert Trail.of({0: 1, 1: 2, 3: 4}, across, lambda place: place * 10) == Trail("M0 10l250 10", "M750 40h0")
 
 
 def test_a_path_leaves_out_what_is_before_its_window() -> None:
-    assert broken_path({0: 1, 1: 1, 2: 3}, Across(1, 2), lambda place: place) == "M0 1l1000 2"
+    assert Trail.of({0: 1, 1: 1, 2: 3}, Across(1, 2), lambda place: place) == Trail("M0 1l1000 2", "")
 
 
 def test_a_path_in_steps_leads_through_all_points() -> None:

@@ -276,7 +276,7 @@ def test_a_song_that_the_history_does_not_know_is_drawn_at_its_place_and_opens_n
     html = _html(_made(Forgetful(daily(NEWEST - timedelta(days=1), (Song("A"), Song("B")), (Song("A"), Song("B"))))))
     assert '<g class="line c1" data-song=""><path class="reach" d="M1000 150h0"/>' in html
     assert '<span class="song"><bdi>B</bdi></span>' in html
-    assert html.count('<path d="M1000 100h0"/></svg></td>') == 1
+    assert html.count('<path class="dot" d="M1000 100h0"/></svg></td>') == 1
 
 
 def test_a_weekly_chart_speaks_of_weeks() -> None:

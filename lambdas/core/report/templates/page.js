@@ -116,9 +116,10 @@ function trajectory(song) {
   const share = index => last === first ? 1 : (index - first) / (last - first);
   const x = index => Math.round(share(index) * 1000);
   const y = place => Math.round((place - 1) / (bottom - 1) * 500);
-  const way = song[RUNS].map(run => run.slice(1).map((place, i) => `${i ? "L" : "M"}${x(run[0] + i)} ${y(place)}`).join("") + (run.length === 2 ? "h0" : "")).join("");
+  const trail = runs => runs.map(run => run.slice(1).map((place, i) => `${i ? "L" : "M"}${x(run[0] + i)} ${y(place)}`).join("") + (run.length === 2 ? "h0" : "")).join("");
   const inner = drawn("svg", { viewBox: "0 0 1000 500", width: "100%", height: "100%", preserveAspectRatio: "none", overflow: "visible" },
-    drawn("g", { class: "line" }, drawn("path", { d: way })));
+    drawn("g", { class: "line" }, drawn("path", { class: "way", d: trail(song[RUNS].filter(run => run.length > 2)) }),
+      drawn("path", { class: "dot", d: trail(song[RUNS].filter(run => run.length === 2)) })));
   const outer = drawn("svg", { role: "img", "aria-label": `Places of the song from ${shortDate(first)} to ${shortDate(last)}. The table below has its runs.` });
   const marks = drawn("svg", { "aria-hidden": "true" });
   for (let i = first; i <= last; i++) {
@@ -137,7 +138,7 @@ function trajectory(song) {
   outer.append(inner);
   const axis = drawn("svg", { class: "axis", "aria-hidden": "true" }, drawn("text", { x: "0", y: "16" }, shortDate(first)));
   if (last > first) axis.append(drawn("text", { x: "100%", y: "16", "text-anchor": "end" }, shortDate(last)));
-  return element("div", { class: "way" }, marks, outer, axis);
+  return element("div", { class: "card-way" }, marks, outer, axis);
 }
 
 function runsTable(song) {
