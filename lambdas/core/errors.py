@@ -21,6 +21,10 @@ class InvalidChart(ConfigurationError):
     """A chart's name, period or playlist is not usable."""
 
 
+class NothingToReport(PipelineError):
+    """A chart has no published date, so no page can be made of it."""
+
+
 class InvalidKey(PipelineError):
     """An S3 key does not follow the layout of the raw zone or the warehouse."""
 

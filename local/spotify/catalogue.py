@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import lru_cache
 
+from lambdas.core.samples import ISRC_PREFIX
 from local.spotify.draws import Kind, normal, pick, place_of, spotify_id, uniform, whole
 from local.spotify.music import NEVER, Album, Artist, Life, Precision, Release, Song
 from local.spotify.names import (
@@ -76,8 +77,8 @@ def _any_artist(seed: str, *parts: str | int) -> Artist:
 
 
 def _isrc(seed: str, *parts: str | int) -> str:
-    # QZ9 is the shape of an ISRC's country and registrant; the year and designation are drawn.
-    return f"QZ9XX{whole(10, 99, seed, 'isrc year', *parts)}{whole(0, 99_999, seed, 'isrc', *parts):05d}"
+    # The prefix stands for the country and registrant; the year and designation are drawn.
+    return f"{ISRC_PREFIX}{whole(10, 99, seed, 'isrc year', *parts)}{whole(0, 99_999, seed, 'isrc', *parts):05d}"
 
 
 def _upc(seed: str, *parts: str | int) -> str:

@@ -1,0 +1,96 @@
+"""What the report asks is answered by the SQL as the plain Python of `tests/answers.py` answers it.
+
+The tests of the page itself stand on that Python: here it is held to the queries that ship, and they to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+
+import pytest
+
+from lambdas.core.report import QUERIES as ASKED
+from lambdas.core.report import make_report
+from local.emulator.session import answer
+from tests.answers import History, Song, daily
+from tests.documents import album, artist, document, spotify_id, track
+from tests.queries.asking import CHART, MONDAY, QUERIES, catalog_of, load
+from tests.unit.glue_catalog import FolderCatalog
+
+MADE_AT = datetime(2026, 3, 9, 6, tzinfo=UTC)
+# What only the tables know: ids, who told it, that four places are fewer than usual. The page counts runs itself.
+_NOT_COMPARED = {"song_id", "album_id", "provider", "warnings", "runs"}
+
+
+def _song(number: int, *artists: str, album_name: str = "Paper Undertow") -> Song:
+    isrc = f"QZABC26000{number:02d}"
+    url = f"https://open.spotify.com/track/{spotify_id(('track', f'Song {number}'))}"
+    return Song(f"Song {number}", artists or ("Ivo Calder",), album_name, isrc, url=url, recording=isrc)
+
+
+A, B = _song(1, "Sana Kestrel", "Paper Foxes"), _song(2, "Paper Foxes")
+C, D, E = _song(3, album_name="Carry Your Name"), _song(4, album_name="Carry Your Name"), _song(5, "Sana Kestrel")
+HISTORY = History(
+    daily(MONDAY, (A, B, C, D), (A, C, D, E), None, (B, A, E, D), (B, A, C, D), (B, D, A, E), (B, E, A, D)), chart=CHART
+)
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> FolderCatalog:
+    charts = [
+        document(
+            songs=[
+                track(
+                    song.name,
+                    external_ids={"isrc": song.isrc},
+                    artists=[artist(name) for name in song.artists],
+                    album=album(song.album or "", artists=[artist(name) for name in song.artists]),
+                )
+                for song in songs
+            ],
+            chart=CHART,
+            chart_date=day,
+            observed_at=datetime(day.year, day.month, day.day + 1, tzinfo=UTC),
+        )
+        for day, songs in HISTORY.charts.items()
+    ]
+    return catalog_of(tmp_path_factory.mktemp("warehouse"), load(charts))
+
+
+def _sql(catalog: FolderCatalog, name: str, given: Mapping[str, str]) -> list[dict[str, str | None]]:
+    query = QUERIES[name]
+    sql = query.sql
+    for parameter in query.parameters:
+        sql = sql.replace("?", f"'{given.get(parameter.name, parameter.default)}'", 1)
+    held = answer(sql, database="warehouse", catalog=catalog)
+    return [dict(zip(held.columns, row, strict=True)) for row in held.rows]
+
+
+def _compared(row: Mapping[str, str | None], columns: set[str]) -> str:
+    told = {column: row[column] for column in sorted(columns)}
+    if "share" in told:
+        told["share"] = f"{float(told['share'] or ''):.6f}"
+    return str(told)
+
+
+@pytest.mark.parametrize("name", sorted(set(ASKED) - {"table_sizes", "albums_at_once"}))
+def test_a_question_is_answered_alike_by_the_sql_and_by_hand(catalog: FolderCatalog, name: str) -> None:
+    by_sql, by_hand = _sql(catalog, name, {"chart": CHART}), HISTORY(name, {"chart": CHART})
+    # The page takes the ISRC of a song that is not on the newest chart where it is told.
+    columns = set(by_hand[0]) - _NOT_COMPARED - ({"isrc"} if name == "every_song" else set())
+    assert columns <= set(by_sql[0])
+    # The order is the report's own affair.
+    assert sorted(_compared(row, columns) for row in by_sql) == sorted(_compared(row, columns) for row in by_hand)
+
+
+def test_the_page_is_made_from_what_the_sql_answers(catalog: FolderCatalog) -> None:
+    made = make_report(lambda name, given: _sql(catalog, name, given), chart=CHART, made_at=MADE_AT)
+    assert made.chart_date == date(2026, 3, 8)
+    html = made.html.decode("utf-8")
+    assert "“Song 2” by Paper Foxes stays number one" in html
+    assert "missing in between: 4 Mar 2026" in html
+    assert "size_differs" in html
+    by_hand = make_report(HISTORY, chart=CHART, made_at=MADE_AT).html.decode("utf-8")
+    start, end = '<section class="facts"', '<section aria-labelledby="h-artists"'
+    assert html.partition(start)[2].partition(end)[0] == by_hand.partition(start)[2].partition(end)[0]
