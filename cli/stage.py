@@ -30,6 +30,14 @@ LOCAL = "local"
 Part: TypeAlias = Literal["storage", "compute", "catalog", "monitoring"]
 PARTS: tuple[Part, ...] = ("storage", "compute", "catalog", "monitoring")
 
+FUNCTIONS: Mapping[str, str] = {
+    "Extract": "extract",
+    "ImportChart": "import_chart",
+    "Transform": "transform",
+    "Enrich": "enrich",
+}
+"""By the word that begins the names of its outputs, what a function is called."""
+
 _INVOCATION_SECONDS = 15 * 60 + 10
 """A function runs for at most 15 minutes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
 _UPLOADS_AT_ONCE = 16

@@ -306,7 +306,10 @@ class ComputeStack(Stack):
                 "ReadDocumentsAndAnswers", actions=["s3:GetObject"], bucket=raw, prefixes=LOADED_PREFIXES
             ),
             grants.on_listing("ListTheDocumentsOfADay", bucket=raw, prefix=RAW_PREFIX),
-            grants.on_objects("Quarantine", actions=["s3:PutObject"], bucket=raw, prefixes=[QUARANTINE_PREFIX]),
+            # A record is read where there is one already, and renewed if it tells of something else, or was retried.
+            grants.on_objects(
+                "Quarantine", actions=["s3:GetObject", "s3:PutObject"], bucket=raw, prefixes=[QUARANTINE_PREFIX]
+            ),
             grants.on_objects(
                 "ReadAndReplaceTableObjects",
                 actions=["s3:GetObject", "s3:PutObject"],

@@ -32,15 +32,16 @@ class InvalidKey(PipelineError):
 class InvalidDocument(PipelineError):
     """A raw document or an input file cannot be used, and never will be: it is refused or quarantined.
 
-    `gate` is the quality gate that it did not pass.
+    `gate` is the quality gate that it did not pass. `version_id` is told by a store that refuses to read an object.
     """
 
     gate: Gate = UNREADABLE
 
-    def __init__(self, message: str, *, gate: Gate | None = None) -> None:
+    def __init__(self, message: str, *, gate: Gate | None = None, version_id: str | None = None) -> None:
         super().__init__(message)
         if gate is not None:
             self.gate = gate
+        self.version_id = version_id
 
     @property
     def reason(self) -> str:

@@ -36,8 +36,9 @@ class BatchAnswer(TypedDict):
     batchItemFailures: list[Failure]
 
 
-class _Object(msgspec.Struct, frozen=True):
+class _Object(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str
+    version_id: str | None = msgspec.field(name="version-id", default=None)
 
 
 class _Bucket(msgspec.Struct, frozen=True):
@@ -58,6 +59,11 @@ class ObjectCreated(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """The object's key."""
         return self.detail.object.key
+
+    @property
+    def version_id(self) -> str | None:
+        """Which version of it was created, in a bucket that keeps versions."""
+        return self.detail.object.version_id
 
 
 def decode_event(body: str) -> ObjectCreated:

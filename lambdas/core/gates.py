@@ -23,7 +23,10 @@ class Gate:
         return f"{self.name}: {words}"
 
 
-STRAY = Gate("stray", "An object in the raw zone whose key is not a raw document's.")
+STRAY = Gate(
+    "stray",
+    "An object in the raw zone whose key is not a raw document's, or a dropped file whose folders say what cannot be.",
+)
 UNREADABLE = Gate(
     "unreadable",
     "Over the size that is read, cut off, not gzip, not JSON, or a field of a type or size that no column holds.",

@@ -14,7 +14,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from lambdas.core.errors import InvalidKey, PartialChart, PipelineError, UndatedChart, UnnamedChart
+from lambdas.core.errors import InvalidDocument, InvalidKey, PartialChart, PipelineError, UndatedChart, UnnamedChart
+from lambdas.core.gates import STRAY, Gate
 from lambdas.core.imports import MAX_FILE_BYTES, Import, read_import
 from lambdas.core.keys import INBOX_PREFIX, parse_inbox_key
 from lambdas.core.quarantine import Quarantine
@@ -60,22 +61,26 @@ class Inbox:
         """
         if not key.startswith(INBOX_PREFIX):
             raise InvalidKey(f"{key!r} lies outside {INBOX_PREFIX}: nothing else is imported")
+        version_id = None
         try:
             stored = self.raw.get(key, max_bytes=MAX_FILE_BYTES)
             if stored is None:
                 return Taken("gone")
+            version_id = stored.version_id
             if key.endswith("/") and not stored.body:
                 return Taken("folder")
-            imported = self._read(key, stored.body)
+            imported = self.read(key, stored.body)
             document = imported.encode()
         except PipelineError as error:
-            reason = _in_folders(error)
-            Quarantine(self.raw, self.code_version, self.now).keep_newest(key, reason)
+            reason = _gate_of(error).say(_in_folders(error))
+            version_id = version_id or getattr(error, "version_id", None)
+            Quarantine(self.raw, self.code_version, self.now).keep(key, reason, version_id=version_id)
             return Taken("quarantined", reason=reason)
         raw_key = imported.document.key
         return Taken("new" if self.raw.put_new(raw_key, document) else "held", raw_key=raw_key)
 
-    def _read(self, key: str, body: bytes) -> Import:
+    def read(self, key: str, body: bytes) -> Import:
+        """The raw document of a dropped file. Raises InvalidKey or InvalidDocument if it cannot be used."""
         said = parse_inbox_key(key)
         imported = read_import(
             body,
@@ -88,6 +93,11 @@ class Inbox:
         # The digest knows nothing of it, so the raw document is the one that `etl import` makes of the same file.
         document = msgspec.structs.replace(imported.document, origin=f"file {key}")
         return Import(document=document, reading=imported.reading)
+
+
+def _gate_of(error: PipelineError) -> Gate:
+    """The gate that held a file up; one whose folders say what cannot be is where no file belongs."""
+    return error.gate if isinstance(error, InvalidDocument) else STRAY
 
 
 def _in_folders(error: PipelineError) -> str:

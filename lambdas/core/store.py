@@ -12,10 +12,11 @@ from lambdas.core.keys import RawKey, parse_raw_key
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object's bytes, and the ETag that a conditional write compares."""
+    """An object's bytes, the ETag that a conditional write compares, and which version it is in a versioned bucket."""
 
     body: bytes
     etag: str
+    version_id: str | None = None
 
 
 class ObjectStore(Protocol):

@@ -213,9 +213,9 @@ class Warehouse:
         self._write_dimensions(readings, report)
         return report
 
-    def quarantine(self, key: str, reason: str) -> None:
+    def quarantine(self, key: str, reason: str, *, version_id: str | None = None) -> None:
         """Keep on record that the object under `key` cannot be used, and why. The object itself stays where it is."""
-        Quarantine(self.raw, self.code_version, self.now).keep(key, reason)
+        Quarantine(self.raw, self.code_version, self.now).keep(key, reason, version_id=version_id)
 
     def read_day(self, listed: Iterable[tuple[str, RawKey]], report: LoadReport) -> Day | None:
         """What a day's documents say, under whose keys they are listed; None if none of them can be used.
@@ -268,34 +268,37 @@ class Warehouse:
 
     def _read(self, raw: ObjectStore, key: str, digest: str, report: LoadReport) -> _Read | None:
         """The document under `key`; None if it is gone, or cannot be used (then it is quarantined)."""
+        version_id = None
         try:
             stored = raw.get(key, max_bytes=MAX_STORED_BYTES)
             if stored is None:
                 return None
-            document, reading = read_document(stored.body, key=key)
-            _check_dates(document, today=self.now().date())
+            version_id = stored.version_id
+            document, reading = read_usable(stored.body, key=key, today=self.now().date())
         except InvalidDocument as error:
-            self._set_aside(key, error, report)
+            self._set_aside(key, error, report, version_id=version_id or error.version_id)
             return None
         report.documents += 1
         return _Read(key=key, document=document, rank=document.rank(digest), reading=reading)
 
     def read_answer(self, key: str, report: LoadReport) -> Reading | None:
         """What the cached answer under `key` tells; None if it is gone, or cannot be used (then it is quarantined)."""
+        version_id = None
         try:
             stored = self.raw.get(key, max_bytes=MAX_STORED_BYTES)
             if stored is None:
                 return None
+            version_id = stored.version_id
             reading = read_answer(decode_answer(stored.body, key=key))
         except InvalidDocument as error:
-            self._set_aside(key, error, report)
+            self._set_aside(key, error, report, version_id=version_id or error.version_id)
             return None
         report.answers += 1
         return reading
 
-    def _set_aside(self, key: str, error: InvalidDocument, report: LoadReport) -> None:
+    def _set_aside(self, key: str, error: InvalidDocument, report: LoadReport, *, version_id: str | None) -> None:
         report.quarantined[key] = error.reason
-        self.quarantine(key, error.reason)
+        self.quarantine(key, error.reason, version_id=version_id)
 
     def _write_dimensions(self, readings: Sequence[Reading], report: LoadReport) -> None:
         for table in DIMENSIONS:
@@ -351,6 +354,13 @@ class Warehouse:
         """
         if attempt:
             self.sleep(self.jitter() * min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt))
+
+
+def read_usable(body: bytes, *, key: str, today: date) -> tuple[DocumentHeader, Reading]:
+    """The document under `key`, and what it says. Raises InvalidDocument, or InvalidKey, if it cannot be used."""
+    document, reading = read_document(body, key=key)
+    _check_dates(document, today=today)
+    return document, reading
 
 
 def _check_dates(document: DocumentHeader, *, today: date) -> None:

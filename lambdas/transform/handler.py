@@ -104,18 +104,19 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
     for message in messages:
         identifier = message["messageId"]
         try:
-            key = decode_event(message["body"]).key
+            event = decode_event(message["body"])
         except UNREADABLE_JSON as error:
             _log.error("a message is no S3 event", extra={"message_id": identifier, "reason": str(error)})
             processed.failed.append(identifier)
             continue
+        key = event.key
         try:
             if key.startswith(CACHED_SONGS_PREFIX):
                 by_song.setdefault(parse_cached_song_key(key), []).append(identifier)
             else:
                 by_key.setdefault(parse_raw_key(key), []).append(identifier)
         except InvalidKey as error:
-            if _quarantine(warehouse, key, STRAY.say(error)):
+            if _quarantine(warehouse, key, STRAY.say(error), version_id=event.version_id):
                 processed.quarantined += 1
             else:
                 processed.failed.append(identifier)
@@ -139,10 +140,10 @@ def process(messages: Sequence[Message], warehouse: Warehouse) -> Processed:
     return processed
 
 
-def _quarantine(warehouse: Warehouse, key: str, reason: str) -> bool:
+def _quarantine(warehouse: Warehouse, key: str, reason: str, *, version_id: str | None) -> bool:
     """Put a stray object on record; False if S3 refuses."""
     try:
-        warehouse.quarantine(key, reason)
+        warehouse.quarantine(key, reason, version_id=version_id)
     except (BotoCoreError, ClientError) as error:
         _log.error("an object could not be put on record", extra={"key": key, "reason": f"{reason}: {error}"})
         return False

@@ -222,12 +222,16 @@ def _load_into_empty_tables(stage: SecureStage) -> str:
     return ""
 
 
-def _quarantine(stage: SecureStage) -> str:
+def _quarantine_a_document_that_has_another_record(stage: SecureStage) -> str:
+    raw, record = stage.store("RawBucket"), quarantine_key(BAD_KEY)
     stage.empty("RawBucket", QUARANTINE_PREFIX)
+    raw.put_new(record, b"the reason of before")
     done = stage.tell("Transform", BAD_KEY)
     if done.raised or done.payload["batchItemFailures"]:
         return done.told
-    assert stage.keys("RawBucket", QUARANTINE_PREFIX) == [quarantine_key(BAD_KEY)], done.told
+    held = raw.get(record)
+    assert held is not None
+    assert "not gzip" in held.body.decode(), done.told
     return ""
 
 
@@ -282,7 +286,7 @@ COUNT_CALLS_FROM_NOTHING = Scenario("count the calls of a poll, the first", _cou
 LOAD_INTO_EMPTY_TABLES = Scenario("load a document into empty tables", _load_into_empty_tables)
 LOAD_AN_ANSWER = Scenario("load an answer about a song", _load_an_answer)
 ENRICH = Scenario("ask about the songs of a chart file", _enrich)
-QUARANTINE = Scenario("quarantine a bad document", _quarantine)
+QUARANTINE = Scenario("quarantine a bad document anew", _quarantine_a_document_that_has_another_record)
 IMPORT_A_FILE = Scenario("import a dropped file", _import_a_file)
 QUARANTINE_A_FILE = Scenario("quarantine a dropped file anew", _quarantine_a_file_that_is_bad_for_another_reason)
 
@@ -297,6 +301,7 @@ PROOFS: dict[str, Scenario] = {
     "Transform: s3:GetObject on RawBucket/raw/*": LOAD_INTO_EMPTY_TABLES,
     "Transform: s3:GetObject on RawBucket/cache/tracks/*": LOAD_AN_ANSWER,
     "Transform: s3:PutObject on RawBucket/quarantine/*": QUARANTINE,
+    "Transform: s3:GetObject on RawBucket/quarantine/*": QUARANTINE,
     "ImportChart: s3:GetObject on RawBucket/inbox/*": IMPORT_A_FILE,
     "ImportChart: s3:PutObject on RawBucket/raw/*": IMPORT_A_FILE,
     "ImportChart: s3:PutObject on RawBucket/quarantine/inbox/*": QUARANTINE_A_FILE,

@@ -193,7 +193,7 @@ def test_a_bad_file_put_right_in_its_place_is_imported_and_a_worse_one_gets_a_re
     store: MemoryStore, inbox: Inbox
 ) -> None:
     process([drop(store, NAME, b"")], inbox)
-    assert reasons(store) == {f"inbox/{NAME}": "is empty"}
+    assert reasons(store) == {f"inbox/{NAME}": "unreadable: is empty"}
     process([drop(store, NAME, NO_CHART)], inbox)
     assert "holds a track" in reasons(store)[f"inbox/{NAME}"]
     process([drop(store, NAME, CSV)], inbox)
@@ -209,7 +209,7 @@ def test_a_record_with_the_same_reason_is_not_written_again(store: MemoryStore, 
 def test_what_somebody_put_in_a_records_place_is_replaced_by_the_record(store: MemoryStore, inbox: Inbox) -> None:
     store.objects[quarantine_key(f"inbox/{NAME}")] = b"no record"
     process([drop(store, NAME, b"")], inbox)
-    assert reasons(store) == {f"inbox/{NAME}": "is empty"}
+    assert reasons(store) == {f"inbox/{NAME}": "unreadable: is empty"}
 
 
 @pytest.mark.parametrize("name", ["", "chart=road-trip/", "chart=BAD NAME/"])

@@ -51,8 +51,10 @@ class S3Store:
         with closing(answer["Body"]) as body:
             size = answer["ContentLength"]
             if max_bytes is not None and size > max_bytes:
-                raise InvalidDocument(f"{key}: {size:,} bytes, over the {max_bytes:,} that are read")
-            return StoredObject(body=body.read(), etag=answer["ETag"])
+                raise InvalidDocument(
+                    f"{key}: {size:,} bytes, over the {max_bytes:,} that are read", version_id=answer.get("VersionId")
+                )
+            return StoredObject(body=body.read(), etag=answer["ETag"], version_id=answer.get("VersionId"))
 
     def put_new(self, key: str, body: bytes) -> bool:
         try:
