@@ -22,9 +22,11 @@ class Command:
     summary: str
     description: str
     examples: tuple[str, ...]
-    entry: str
+    entry: str = ""
     add_arguments: Callable[[argparse.ArgumentParser], object] | None = None
     takes_cdk_arguments: bool = False
+    subcommands: tuple[Command, ...] = ()
+    """Of a command that is no more than their common name."""
 
 
 GROUPS = {
@@ -127,6 +129,35 @@ def _rebuild_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="first", type=_day, metavar="YYYY-MM-DD", help="from this chart date on")
     parser.add_argument("--to", dest="last", type=_day, metavar="YYYY-MM-DD", help="up to this chart date, included")
     parser.add_argument("--dry-run", action="store_true", help="replace nothing, say what would be")
+
+
+def _quarantine_list_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--chart", metavar="CHART", help="objects whose key names this chart only")
+    parser.add_argument("--prefix", default="", metavar="PREFIX", help="objects whose key begins so only, as inbox/")
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="table for people, json with all that is on record"
+    )
+
+
+def _quarantine_show_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", metavar="KEY", help="the object's key, as the list shows it, or its record's")
+
+
+def _quarantine_retry_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("keys", nargs="*", metavar="KEY", help="the objects' keys, as the list shows them")
+    parser.add_argument("--all", action="store_true", help="everything that is in quarantine")
+    _add_timeout(parser)
+
+
+def _redrive_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "queue",
+        nargs="?",
+        choices=("extract", "import_chart", "transform", "enrich"),
+        metavar="QUEUE",
+        help="the dead letters of extract, import_chart, transform or enrich only (default: of all)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="move nothing, say what lies there and why")
 
 
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
@@ -279,6 +310,64 @@ COMMANDS: tuple[Command, ...] = (
         ),
         entry="cli.rebuilding:rebuild_command",
         add_arguments=_rebuild_arguments,
+    ),
+    Command(
+        name="quarantine",
+        group="use",
+        summary="see what could not be used, and why; send it through the pipeline once more",
+        description="Objects of the raw bucket that cannot be used, each with a record of why. The objects stay where "
+        "they are.",
+        examples=("etl quarantine list", "etl quarantine retry --all"),
+        subcommands=(
+            Command(
+                name="list",
+                group="use",
+                summary="what is in quarantine, newest first",
+                description="List what is in quarantine, newest first: when and by which code version it was found "
+                "bad, its chart and date where its key tells them, the quality gate it did not pass, and whether it "
+                "is settled meanwhile: in the tables, gone, or usable by this version.",
+                examples=(
+                    "etl quarantine list",
+                    "etl quarantine list --chart regional-global-daily",
+                    "etl quarantine list --prefix inbox/ --format json",
+                ),
+                entry="cli.quarantining:list_command",
+                add_arguments=_quarantine_list_arguments,
+            ),
+            Command(
+                name="show",
+                group="use",
+                summary="why one object cannot be used, and what to do",
+                description="Show one record whole: the object and its version, the reason, the place in the document, "
+                "which code found it when, and what one can do.",
+                examples=("etl quarantine show inbox/road-trip.csv",),
+                entry="cli.quarantining:show_command",
+                add_arguments=_quarantine_show_arguments,
+            ),
+            Command(
+                name="retry",
+                group="use",
+                summary="send objects through the pipeline once more",
+                description="Tell the functions of the objects again, wait, and say what came of each. The record of "
+                "an object that is in the tables, or gone, is taken away; all others stay, with the reason of now. "
+                "Retrying again changes nothing else. Exit code 1 if anything is in quarantine still.",
+                examples=("etl quarantine retry inbox/road-trip.csv", "etl quarantine retry --all --stage dev"),
+                entry="cli.quarantining:retry_command",
+                add_arguments=_quarantine_retry_arguments,
+            ),
+        ),
+    ),
+    Command(
+        name="redrive",
+        group="use",
+        summary="put dead letters back to work: what functions failed at, once the cause is mended",
+        description="Show what lies in the dead letters, with the cause as far as it is known, and put it back: events "
+        "of documents and files into their queue, polls and enrichments by calling their function again. A letter is "
+        "deleted only after that, so nothing is lost if this is stopped; what comes twice changes nothing. What is no "
+        "event stays. Exit code 1 if any letter is left.",
+        examples=("etl redrive --dry-run", "etl redrive transform", "etl redrive --stage dev"),
+        entry="cli.redriving:redrive_command",
+        add_arguments=_redrive_arguments,
     ),
     Command(
         name="charts",

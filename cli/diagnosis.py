@@ -173,28 +173,28 @@ def freshness_finding(chart: str, newest: date | None, *, freshness_hours: int, 
     return Finding("ok", check, told)
 
 
-def dead_letters_finding(function: str, letters: int, queue_url: str, *, aws: str) -> Finding:
+def dead_letters_finding(function: str, letters: int, *, stage: str) -> Finding:
     """What a function could not do. Of transform it means data that are stored and not in the tables."""
     check = f"dead letters of {function}"
     if not letters:
         return Finding("ok", check, "none")
-    look = f"{aws} sqs receive-message --visibility-timeout 0 --queue-url {queue_url}"
+    redrive = f"etl redrive {function} --stage {stage}"
     return Finding(
         "warning" if function == "extract" else "FAILED",
         check,
-        f"{letters:,}: see what they are with `{look}`; docs/operations.md says how to mend that",
+        f"{letters:,}: `{redrive} --dry-run` says what they are and why; once that is mended, `{redrive}` puts them back",
     )
 
 
-def quarantine_finding(records: int, bucket_url: str, *, aws: str) -> Finding:
+def quarantine_finding(records: int, *, stage: str) -> Finding:
     """Documents that could not be used. Nothing waits for them."""
     if not records:
         return Finding("ok", "quarantine", "empty")
     return Finding(
         "warning",
         "quarantine",
-        f"{count(records, 'document')} could not be used: `{aws} s3 ls --recursive {bucket_url}` lists their records, "
-        "which say why; the right file for that chart and date, imported, takes a document's place",
+        f"{count(records, 'object')} could not be used: `etl quarantine list --stage {stage}` shows them, "
+        f"`etl quarantine retry --all --stage {stage}` loads what is good by now",
     )
 
 

@@ -174,12 +174,11 @@ class Examination:
     def _dead_letters(self, stage: Stage, function: str, url: str) -> Finding:
         answer = stage.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         letters = int(answer["Attributes"]["ApproximateNumberOfMessages"])
-        return diagnosis.dead_letters_finding(function, letters, url, aws=self._aws)
+        return diagnosis.dead_letters_finding(function, letters, stage=stage.name)
 
     def _quarantine(self, stage: Stage) -> Finding:
         records = sum(1 for _ in stage.raw_store().keys(QUARANTINE_PREFIX))
-        bucket = stage.output("storage", "RawBucketName")
-        return diagnosis.quarantine_finding(records, f"s3://{bucket}/{QUARANTINE_PREFIX}", aws=self._aws)
+        return diagnosis.quarantine_finding(records, stage=stage.name)
 
     # Spotify
 

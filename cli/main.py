@@ -76,6 +76,7 @@ def _add_subparser(subparsers: argparse._SubParsersAction[_Parser], command: Com
     examples = "\n".join(f"  {name}{example.removeprefix('etl')}" for example in command.examples)
     subparser = subparsers.add_parser(
         command.name,
+        help=command.summary,
         description=command.description,
         epilog=f"examples:\n{examples}",
         formatter_class=_HelpFormatter,
@@ -90,6 +91,13 @@ def _add_subparser(subparsers: argparse._SubParsersAction[_Parser], command: Com
         metavar="STAGE",
         help=f"local (the default), dev, staging or prod; ${STAGE_VARIABLE} sets another default",
     )
+    if command.subcommands:
+        nested = subparser.add_subparsers(
+            dest="subcommand", metavar="COMMAND", required=True, parser_class=_Parser, title="commands"
+        )
+        for one in command.subcommands:
+            _add_subparser(nested, one)
+        return
     subparser.set_defaults(entry=command.entry, cdk_arguments=[])
 
 

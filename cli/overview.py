@@ -180,12 +180,17 @@ def status_command(arguments: argparse.Namespace) -> int:
     lines += _data(stage)
     lines.append(("inbox", f"s3://{stage.output('storage', 'RawBucketName')}/{INBOX_PREFIX}"))
     lines += _queues(stage)
-    lines.append(("quarantined", count(sum(1 for _ in stage.raw_store().keys(QUARANTINE_PREFIX)), "document")))
+    lines.append(("quarantined", _quarantined(stage)))
     lines.append(("Spotify credentials", _credentials(stage)))
     lines += _rate_limits(stage)
     lines += _sign_in(stage)
     _print_lines(lines)
     return 0
+
+
+def _quarantined(stage: Stage) -> str:
+    records = sum(1 for _ in stage.raw_store().keys(QUARANTINE_PREFIX))
+    return count(records, "object") + (f": `etl quarantine list --stage {stage.name}`" if records else "")
 
 
 def _rate_limits(stage: Stage) -> list[tuple[str, str]]:
