@@ -182,7 +182,8 @@ def dead_letters_finding(function: str, letters: int, *, stage: str) -> Finding:
     return Finding(
         "warning" if function == "extract" else "FAILED",
         check,
-        f"{letters:,}: `{redrive} --dry-run` says what they are and why; once that is mended, `{redrive}` puts them back",
+        f"{letters:,}: `{redrive} --dry-run` says what they are and why; once that is mended, "
+        f"`{redrive}` puts them back",
     )
 
 

@@ -130,13 +130,6 @@ class Examination:
     def _deploy(self) -> str:
         return diagnosis.deploy_remedy(self.config.stage, emulated=self.config.emulated)
 
-    @property
-    def _aws(self) -> str:
-        """The AWS command line, as it has to be typed for this stage."""
-        options = f" --region {self.config.region}" if self.config.region else ""
-        # For the local stage the process sees the emulator alone: `cli.local_state.use`.
-        return f"aws --endpoint-url {os.environ['AWS_ENDPOINT_URL']}" if self.config.emulated else f"aws{options}"
-
     # AWS
 
     def _reach(self) -> tuple[Stage, str]:

@@ -254,8 +254,8 @@ def run_retry(keys: Sequence[str], retrying: Retrying, *, stage: str) -> int:
             return 130
     for key in sorted(waited_for):
         say(
-            f"{printable(key)}: no news after {waiting.patience_seconds:g} s: its event waits in the queue; `etl status "
-            f"--stage {stage}` shows it"
+            f"{printable(key)}: no news after {waiting.patience_seconds:g} s: its event waits in the queue, which "
+            f"`etl status --stage {stage}` shows"
         )
     say(
         f"{count(len(by_key), 'object')}: {tally['loaded']:,} in the tables, {tally['gone']:,} gone, "

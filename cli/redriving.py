@@ -1,9 +1,9 @@
 """`etl redrive`: what lies in the dead letters, and back to work with it.
 
-SQS's own StartMessageMoveTask would move them unseen, and only from dead letters that a queue names: those of extract and
-enrich, whose functions are called without a queue, have none. So letters are read, put back, and only then deleted: one
-way for all four, the same on the emulator, which knows no such task. Broken off in between, a letter may be put back
-twice, which changes nothing.
+SQS's own StartMessageMoveTask would move them unseen, and only from dead letters that a queue names: those of extract
+and enrich, whose functions are called without a queue, have none. So letters are read, put back, and only then deleted:
+one way for all four, the same on the emulator, which knows no such task. Broken off in between, a letter may be put
+back twice, which changes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cli.output import Progress, count, note, printable, say
+from cli.output import Progress, count, note, printable
 from cli.stage import FUNCTIONS, Stage, open_stage
 from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import PipelineError
@@ -81,10 +81,10 @@ def read_letter(function: str, message: MessageTypeDef) -> Letter:
         what, cause, payload = _read_event(body)
     else:
         what, cause, payload = _read_call(function, body)
-    told = message.get("MessageAttributes", {})
+    attributes = message.get("MessageAttributes", {})
     # Of EventBridge and its schedules, where they could not deliver: the letter is what they were to deliver.
     undelivered = [
-        value for name in ("ERROR_CODE", "ERROR_MESSAGE") if (value := told.get(name, {}).get("StringValue"))
+        attributes[name].get("StringValue", "") for name in ("ERROR_CODE", "ERROR_MESSAGE") if name in attributes
     ]
     return Letter(
         message_id=message["MessageId"],

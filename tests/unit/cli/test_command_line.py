@@ -67,7 +67,9 @@ def test_every_command_has_examples_that_parse_and_are_in_its_help(
         assert f"  {command_name.command_name()}{example.removeprefix('etl')}\n" in text
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+@pytest.mark.parametrize(
+    "command", [one for command in COMMANDS for one in command.subcommands or (command,)], ids=lambda one: one.name
+)
 def test_every_command_has_code_behind_it(command: Command) -> None:
     assert callable(main._entry(command.entry))
 
@@ -95,6 +97,7 @@ def hints() -> list[tuple[str, str]]:
 def test_every_hint_in_the_code_is_a_command_that_parses() -> None:
     assert len(hints()) > 20
     names = {command.name for command in COMMANDS}
+    names |= {f"{command.name} {one.name}" for command in COMMANDS for one in command.subcommands}
     for source, hint in hints():
         if hint in names:
             continue  # names the command, as in "download the file and `etl import` it"

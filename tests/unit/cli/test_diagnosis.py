@@ -206,22 +206,22 @@ def test_the_newest_date_is_measured_against_the_hours_that_count_as_fresh(
     [("transform", 0, "ok"), ("extract", 0, "ok"), ("transform", 1, "FAILED"), ("extract", 1, "warning")],
 )
 def test_dead_letters_come_with_the_command_that_shows_them(function: str, letters: int, mark: Mark) -> None:
-    finding = diagnosis.dead_letters_finding(function, letters, "https://sqs/q", aws="aws --region eu-west-1")
+    finding = diagnosis.dead_letters_finding(function, letters, stage="dev")
     told(finding, mark, f"dead letters of {function}")
     if letters:
         told(
             finding,
             mark,
-            "`aws --region eu-west-1 sqs receive-message",
-            "--queue-url https://sqs/q",
-            "docs/operations.md",
+            f"`etl redrive {function} --stage dev --dry-run` says what they are and why",
+            f"`etl redrive {function} --stage dev` puts them back",
         )
 
 
 def test_what_is_in_quarantine_comes_with_the_command_that_lists_it() -> None:
-    told(diagnosis.quarantine_finding(0, "s3://b/quarantine/", aws="aws"), "ok", "empty")
-    finding = diagnosis.quarantine_finding(2, "s3://b/quarantine/", aws="aws")
-    told(finding, "warning", "2 documents", "`aws s3 ls --recursive s3://b/quarantine/`")
+    told(diagnosis.quarantine_finding(0, stage="dev"), "ok", "empty")
+    finding = diagnosis.quarantine_finding(2, stage="dev")
+    told(finding, "warning", "2 objects", "`etl quarantine list --stage dev`")
+    told(finding, "warning", "`etl quarantine retry --all --stage dev`")
 
 
 @pytest.mark.parametrize(
