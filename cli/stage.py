@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_ssm.client import SSMClient
 
-    from cli.athena import Athena
+    from lambdas.core.adapters.athena import Athena
 
 LOCAL = "local"
 Part: TypeAlias = Literal["storage", "compute", "catalog", "monitoring"]
@@ -119,7 +119,7 @@ class Stage:
     @property
     def athena(self) -> Athena:
         """The stage's workgroup and database."""
-        from cli.athena import Athena
+        from lambdas.core.adapters.athena import Athena
 
         return Athena(
             self._athena_client,

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.athena import Answer, Athena, QueryFailed, ResultColumn, execution_parameters, typed
-from cli.formats import Format, print_answer
+from cli.formats import Format, print_answer, records, typed
+from lambdas.core.adapters.athena import Answer, Athena, QueryFailed, ResultColumn, execution_parameters
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.queries import parse_query
 
@@ -177,7 +177,7 @@ def test_json_is_an_array_of_objects_with_typed_values(capsys: pytest.CaptureFix
 
 def test_json_keeps_both_of_two_columns_of_one_name() -> None:
     columns = (ResultColumn("name", "varchar"), ResultColumn("name", "varchar"))
-    assert Answer(columns, (("song", "artist"),)).records() == [{"name": "song", "name_2": "artist"}]
+    assert records(Answer(columns, (("song", "artist"),))) == [{"name": "song", "name_2": "artist"}]
 
 
 def test_csv_quotes_by_rfc_4180_and_leaves_nulls_empty(capsys: pytest.CaptureFixture[str]) -> None:

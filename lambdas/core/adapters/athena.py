@@ -6,9 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -18,15 +16,13 @@ from lambdas.core.queries import Query
 if TYPE_CHECKING:
     from types_boto3_athena.client import AthenaClient
 
-JsonValue: TypeAlias = str | int | float | bool | Decimal | None
-
 _DEADLINE_SECONDS = 30 * 60
 """Athena's own limit for a query (DML) is 30 minutes unless the account's quota was raised."""
 _FIRST_WAIT_SECONDS = 0.02
 _LONGEST_WAIT_SECONDS = 1.0
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_INTEGERS = ("tinyint", "smallint", "integer", "int", "bigint")
-_FLOATS = ("double", "float", "real")
+INTEGERS = ("tinyint", "smallint", "integer", "int", "bigint")
+FLOATS = ("double", "float", "real")
 
 
 class QueryFailed(PipelineError):
@@ -43,7 +39,7 @@ class ResultColumn:
     @property
     def is_number(self) -> bool:
         """Whether its values are numbers."""
-        return self.type in (*_INTEGERS, *_FLOATS) or self.type.startswith("decimal")
+        return self.type in (*INTEGERS, *FLOATS) or self.type.startswith("decimal")
 
 
 @dataclass(frozen=True)
@@ -52,54 +48,6 @@ class Answer:
 
     columns: tuple[ResultColumn, ...]
     rows: tuple[tuple[str | None, ...], ...]
-
-    def records(self) -> list[dict[str, JsonValue]]:
-        """Rows as objects with typed values (`typed`). A column name that comes again gets a number: `name_2`."""
-        names: list[str] = []
-        for column in self.columns:
-            again = sum(earlier.name == column.name for earlier in self.columns[: len(names)])
-            names.append(f"{column.name}_{again + 1}" if again else column.name)
-        return [
-            {name: typed(value, column.type) for name, column, value in zip(names, self.columns, row, strict=True)}
-            for row in self.rows
-        ]
-
-
-def typed(value: str | None, athena_type: str) -> JsonValue:
-    """A value as JSON has it.
-
-    Numbers are numbers (decimals exactly), booleans booleans, dates and timestamps ISO 8601 text. NaN and infinities,
-    which JSON cannot say, are null.
-    """
-    if value is None:
-        return None
-    if athena_type in _INTEGERS:
-        return int(value)
-    if athena_type in _FLOATS:
-        number = float(value)
-        return number if number - number == 0 else None
-    if athena_type.startswith("decimal"):
-        try:
-            return Decimal(value)
-        except InvalidOperation:
-            return value
-    if athena_type == "boolean":
-        return value == "true"
-    if athena_type.startswith("timestamp"):
-        return _iso_timestamp(value)
-    return value
-
-
-def _iso_timestamp(value: str) -> str:
-    """`2026-11-21T06:00:00.000`, and a `Z` if Athena says UTC; a zone by name is left as it is."""
-    text, utc, _ = value.partition(" UTC")
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return value
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond % 1000 == 0 else "microseconds") + (
-        "Z" if utc else ""
-    )
 
 
 def execution_parameters(query: Query, given: Mapping[str, str]) -> list[str]:
