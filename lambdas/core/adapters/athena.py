@@ -16,7 +16,7 @@ from lambdas.core.queries import Query
 if TYPE_CHECKING:
     from types_boto3_athena.client import AthenaClient
 
-_DEADLINE_SECONDS = 30 * 60
+_PATIENCE_SECONDS = 30 * 60
 """Athena's own limit for a query (DML) is 30 minutes unless the account's quota was raised."""
 _FIRST_WAIT_SECONDS = 0.02
 _LONGEST_WAIT_SECONDS = 1.0
@@ -81,11 +81,15 @@ def literal(value: str) -> str:
 
 @dataclass(frozen=True)
 class Athena:
-    """A stage's workgroup and database. `sleep` is replaced in tests."""
+    """A stage's workgroup and database.
+
+    A query that takes longer than `patience_seconds` is stopped. `sleep` is replaced in tests.
+    """
 
     client: AthenaClient
     workgroup: str
     database: str
+    patience_seconds: float = _PATIENCE_SECONDS
     sleep: Callable[[float], None] = time.sleep
 
     def query(self, sql: str, parameters: Sequence[str] = ()) -> Answer:
@@ -128,7 +132,7 @@ class Athena:
 
     def _finish(self, execution: str) -> str:
         """Wait until the query has succeeded; its kind of statement (DML, DDL or UTILITY)."""
-        deadline = time.monotonic() + _DEADLINE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         wait = _FIRST_WAIT_SECONDS
         while True:
             state = self.client.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
@@ -140,7 +144,7 @@ class Athena:
                 verb = "failed" if status["State"] == "FAILED" else "was cancelled"
                 raise QueryFailed(f"the query {verb}: {reason}")
             if time.monotonic() > deadline:
-                raise QueryFailed(f"the query did not end within {_DEADLINE_SECONDS // 60} minutes: it is stopped")
+                raise QueryFailed(f"the query did not end within {self.patience_seconds:g} seconds: it is stopped")
             self.sleep(wait)
             wait = min(_LONGEST_WAIT_SECONDS, wait * 1.5)
 
@@ -165,6 +169,29 @@ class Athena:
                 values = [value.get("VarCharValue") for value in row.get("Data", [])]
                 rows.append(tuple(values + [None] * (len(columns) - len(values))))
         return Answer(columns=columns, rows=tuple(rows))
+
+
+@dataclass(frozen=True)
+class NamedQueries:
+    """The questions in queries/, asked by name: a report's `Ask`. May be called by several threads at once."""
+
+    athena: Athena
+    queries: Mapping[str, Query]
+
+    def __call__(self, name: str, parameters: Mapping[str, str]) -> list[dict[str, str | None]]:
+        """The rows of an answer by the names of its columns, every value as Athena's text, None for NULL.
+
+        Raises QueryFailed, which names the question, and ConfigurationError for a name or a parameter there is not.
+        """
+        if name not in self.queries:
+            raise ConfigurationError(f"there is no query {name!r}: queries/{name}.sql is missing")
+        query = self.queries[name]
+        try:
+            answer = self.athena.query(query.sql, execution_parameters(query, parameters))
+        except QueryFailed as error:
+            raise QueryFailed(f"query {name}: {error}") from error
+        names = [column.name for column in answer.columns]
+        return [dict(zip(names, row, strict=True)) for row in answer.rows]
 
 
 def _one_line(text: str) -> str:
