@@ -70,6 +70,8 @@ _QUEUES = (
     ("dead letters of the import_chart function", "ImportChartDeadLettersUrl"),
     ("dead letters of the extract function", "ExtractDeadLettersUrl"),
     ("dead letters of the enrich function", "EnrichDeadLettersUrl"),
+    ("charts waiting for the report function", "ReportQueueUrl"),
+    ("dead letters of the report function", "ReportDeadLettersUrl"),
 )
 
 

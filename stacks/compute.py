@@ -79,9 +79,10 @@ class ReportSettings:
     """How reports ask: the Glue database, the views in it that they read, the Athena workgroup and its bucket.
 
     The names are those that the catalog stack gives, which comes later and knows nothing of the functions. `window` is
-    how long a report waits for further days of its chart.
+    how long a report waits for further days of its chart. Where not `by_itself`, only a person's command makes them.
     """
 
+    by_itself: bool
     database: str
     workgroup: str
     results: s3.IBucket
@@ -98,15 +99,15 @@ class ComputeStack(Stack):
     it cannot call itself. import_chart is called the same way for every object under `inbox/`, one at a time; it writes
     to `raw/`, which calls transform, and to `quarantine/`, which calls nobody. enrich writes to `cache/tracks/` and no
     table; it is called by the command, and by a schedule if the stage has one. report is called for every object of the
-    tables that says a day is done, or songs completed; it writes to `report/` of the warehouse, which calls nobody. A
-    stage without `reports` has no such function.
+    tables that says a day is done, or songs completed; it writes to `report/` of the warehouse, which calls nobody.
 
     `spotify_endpoint` replaces Spotify's addresses; None, for the real Spotify.
 
     Attributes: `extract`, `import_chart`, `transform`, `enrich`, `extract_dead_letters` (polls that failed or could not
     be started), `enrich_dead_letters` (the same of enrichments), `import_chart_queue`, `import_chart_dead_letters`
     (dropped files that were neither imported nor put on record), `transform_queue`, `transform_dead_letters` (documents
-    that were not loaded), `report` and `report_dead_letters` (reports that could not be made), both None without.
+    that were not loaded), `report`, `report_dead_letters` (of charts whose report could not be
+    made).
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class ComputeStack(Stack):
         removal: RemovalPolicy,
         target: BundleTarget,
         spotify_endpoint: str | None,
-        reports: ReportSettings | None,
+        reports: ReportSettings,
     ) -> None:
         super().__init__(
             scope,
@@ -258,53 +259,48 @@ class ComputeStack(Stack):
         )
         self._schedule_enrichment(enrichment.schedule, stage=stage)
 
-        self.report: PipelineFunction | None = None
-        self.report_dead_letters: sqs.IQueue | None = None
-        if reports is not None:
-            queue = QueueWithDeadLetters(
-                self,
-                "ReportQueue",
-                visibility=Duration.seconds(6 * REPORT_TIMEOUT.to_seconds() + reports.window.to_seconds()),
-            )
-            self.report_dead_letters = queue.dead_letters
-            self.report = PipelineFunction(
-                self,
-                "Report",
-                package="report",
-                description="Makes a page of a chart whose days have changed",
-                environment={
-                    "STAGE": stage,
-                    "WAREHOUSE_BUCKET": warehouse.bucket_name,
-                    "ATHENA_DATABASE": reports.database,
-                    "ATHENA_WORKGROUP": reports.workgroup,
-                },
-                grants=self._report_grants(reports, warehouse, queue.queue),
-                timeout=REPORT_TIMEOUT,
-                # It waits for Athena; the room and the share of a CPU are for the answers and the page of them.
-                memory_mib=512,
-                log_retention=log_retention,
-                removal=removal,
-                target=target,
-                ships=(QUERIES,),
-            )
-            on_created(
-                self,
-                "ChartChanged",
-                "ReportBatches",
-                description="A chart's day is done, or songs have been completed",
-                bucket=warehouse,
-                prefixes=[table_prefix(SNAPSHOTS), table_prefix(SONG_ARTISTS)],
-                queue=queue,
-                function=self.report,
-                batch_size=REPORT_BATCH_SIZE,
-                batch_window=reports.window,
-                concurrency=REPORT_CONCURRENCY,
-            )
-            self._acknowledge_report(self.report, reports, warehouse)
-            CfnOutput(self, "ReportFunctionName", value=self.report.function.function_name)
-            CfnOutput(self, "ReportQueueUrl", value=queue.queue.queue_url)
-            CfnOutput(self, "ReportDeadLettersUrl", value=queue.dead_letters.queue_url)
-        self._acknowledge(raw, warehouse)
+        queue = QueueWithDeadLetters(
+            self,
+            "ReportQueue",
+            visibility=Duration.seconds(6 * REPORT_TIMEOUT.to_seconds() + reports.window.to_seconds()),
+        )
+        self.report_queue: sqs.IQueue = queue.queue
+        self.report_dead_letters: sqs.IQueue = queue.dead_letters
+        self.report = PipelineFunction(
+            self,
+            "Report",
+            package="report",
+            description="Makes a page of a chart whose days have changed",
+            environment={
+                "STAGE": stage,
+                "WAREHOUSE_BUCKET": warehouse.bucket_name,
+                "ATHENA_DATABASE": reports.database,
+                "ATHENA_WORKGROUP": reports.workgroup,
+            },
+            grants=self._report_grants(reports, warehouse),
+            timeout=REPORT_TIMEOUT,
+            # It waits for Athena; the room and the share of a CPU are for the answers and the page of them.
+            memory_mib=512,
+            log_retention=log_retention,
+            removal=removal,
+            target=target,
+            ships=(QUERIES,),
+        )
+        on_created(
+            self,
+            "ChartChanged",
+            "ReportBatches",
+            description="A chart's day is done, or songs have been completed",
+            bucket=warehouse,
+            prefixes=[table_prefix(SNAPSHOTS), table_prefix(SONG_ARTISTS)],
+            queue=queue,
+            function=self.report,
+            batch_size=REPORT_BATCH_SIZE,
+            batch_window=reports.window,
+            concurrency=REPORT_CONCURRENCY,
+            enabled=reports.by_itself,
+        )
+        self._acknowledge(raw, warehouse, reports.results)
 
         CfnOutput(self, "ExtractFunctionName", value=self.extract.function.function_name)
         CfnOutput(self, "TransformFunctionName", value=self.transform.function.function_name)
@@ -316,6 +312,9 @@ class ComputeStack(Stack):
         CfnOutput(self, "ImportChartFunctionName", value=self.import_chart.function.function_name)
         CfnOutput(self, "ImportChartQueueUrl", value=self.import_chart_queue.queue_url)
         CfnOutput(self, "ImportChartDeadLettersUrl", value=self.import_chart_dead_letters.queue_url)
+        CfnOutput(self, "ReportFunctionName", value=self.report.function.function_name)
+        CfnOutput(self, "ReportQueueUrl", value=self.report_queue.queue_url)
+        CfnOutput(self, "ReportDeadLettersUrl", value=self.report_dead_letters.queue_url)
         CfnOutput(self, "CredentialsParameterName", value=credentials_parameter)
 
     def _extract_grants(self, raw: s3.IBucket, credentials_parameter: str) -> list[iam.PolicyStatement]:
@@ -404,9 +403,7 @@ class ComputeStack(Stack):
             grants.on_consuming("ConsumeQueue", queue=self.import_chart_queue),
         ]
 
-    def _report_grants(
-        self, reports: ReportSettings, warehouse: s3.IBucket, queue: sqs.IQueue
-    ) -> list[iam.PolicyStatement]:
+    def _report_grants(self, reports: ReportSettings, warehouse: s3.IBucket) -> list[iam.PolicyStatement]:
         return [
             *grants.on_asking_athena(
                 self,
@@ -424,14 +421,8 @@ class ComputeStack(Stack):
                 bucket=warehouse,
                 prefixes=[REPORT_PREFIX],
             ),
-            grants.on_consuming("ConsumeQueue", queue=queue),
+            grants.on_consuming("ConsumeQueue", queue=self.report_queue),
         ]
-
-    def _acknowledge_report(self, report: PipelineFunction, reports: ReportSettings, warehouse: s3.IBucket) -> None:
-        acknowledge_prefixes(
-            report.role, bucket=warehouse, prefixes=[*(table_prefix(table) for table in TABLES), REPORT_PREFIX]
-        )
-        acknowledge_prefixes(report.role, bucket=reports.results, prefixes=[RESULTS_PREFIX])
 
     def _schedule(self, polls: Sequence[Poll], *, stage: str) -> None:
         """One schedule per chart in a group of the stage's. A stage that polls nothing has neither."""
@@ -514,7 +505,7 @@ class ComputeStack(Stack):
             role.add_to_policy(iam.PolicyStatement(sid=sid, actions=[action], resources=[arn]))
         return role
 
-    def _acknowledge(self, raw: s3.IBucket, warehouse: s3.IBucket) -> None:
+    def _acknowledge(self, raw: s3.IBucket, warehouse: s3.IBucket, results: s3.IBucket) -> None:
         tables = [table_prefix(table) for table in TABLES]
         acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX, STATE_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=raw, prefixes=[*LOADED_PREFIXES, QUARANTINE_PREFIX])
@@ -526,12 +517,14 @@ class ComputeStack(Stack):
         acknowledge_prefixes(
             self.enrich.role, bucket=warehouse, prefixes=[table_prefix(SONGS), table_prefix(CHART_ENTRIES)]
         )
+        acknowledge_prefixes(self.report.role, bucket=warehouse, prefixes=[*tables, REPORT_PREFIX])
+        acknowledge_prefixes(self.report.role, bucket=results, prefixes=[RESULTS_PREFIX])
         for queue in (
             self.extract_dead_letters,
             self.import_chart_dead_letters,
             self.transform_dead_letters,
             self.enrich_dead_letters,
-            *([] if self.report_dead_letters is None else [self.report_dead_letters]),
+            self.report_dead_letters,
         ):
             acknowledge(
                 queue,

@@ -94,8 +94,8 @@ class MonitoringStack(Stack):
         transform_dead_letters: sqs.IQueue,
         import_chart: PipelineFunction,
         import_chart_dead_letters: sqs.IQueue,
-        report: PipelineFunction | None,
-        report_dead_letters: sqs.IQueue | None,
+        report: PipelineFunction,
+        report_dead_letters: sqs.IQueue,
         alarm_email: str | None,
     ) -> None:
         super().__init__(
@@ -356,9 +356,7 @@ class MonitoringStack(Stack):
         ]
 
     def _report_alarms(self) -> list[cloudwatch.IAlarm]:
-        """What is to be done about reports. A stage that makes none by itself has none of these."""
-        if self._report is None or self._report_dead_letters is None:
-            return []
+        """What is to be done about reports that are made by themselves."""
         return [
             RunbookAlarm(
                 self,
@@ -436,7 +434,6 @@ class MonitoringStack(Stack):
         durations = [
             held.function.metric_duration(statistic="Maximum", period=_HOUR, label=name)
             for name, held in (("transform", self._transform), ("report", self._report))
-            if held is not None
         ]
         asked = [self._measured(metric, statistic="Sum", period=_DAY) for metric in (SPOTIFY_REQUESTS, RATE_LIMITED)]
         waiting = self._measured(SONGS_WAITING, statistic="Minimum", period=_DAY)
@@ -455,14 +452,12 @@ class MonitoringStack(Stack):
         return dashboard
 
     def _failures(self) -> list[cloudwatch.IMetric]:
-        functions = [("transform", self._transform), ("import_chart", self._import_chart)]
+        functions = [("transform", self._transform), ("import_chart", self._import_chart), ("report", self._report)]
         dead_letters = [
             ("transform", self._transform_dead_letters),
             ("import_chart", self._import_chart_dead_letters),
+            ("report", self._report_dead_letters),
         ]
-        if self._report is not None and self._report_dead_letters is not None:
-            functions.append(("report", self._report))
-            dead_letters.append(("report", self._report_dead_letters))
         if self._charts:
             functions.append(("extract", self._extract))
             dead_letters.append(("extract", self._extract_dead_letters))
@@ -486,7 +481,7 @@ class MonitoringStack(Stack):
             "import_chart": self._import_chart.log_group,
             "transform": self._transform.log_group,
             "enrich": self._enrich.log_group,
-            **({} if self._report is None else {"report": self._report.log_group}),
+            "report": self._report.log_group,
         }
         for query in LOG_QUERIES:
             logs.CfnQueryDefinition(

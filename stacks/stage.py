@@ -89,13 +89,12 @@ class PipelineStage(cdk.Stage):
             target=host_target() if config.emulated else AWS_TARGET,
             spotify_endpoint=spotify_endpoint if config.emulated else None,
             reports=ReportSettings(
+                by_itself=config.report,
                 database=config.database_name,
                 workgroup=config.workgroup_name,
                 results=self.storage.results,
                 window=cdk.Duration.seconds(config.report_window_seconds),
-            )
-            if config.report
-            else None,
+            ),
         )
         self.catalog = CatalogStack(
             self,

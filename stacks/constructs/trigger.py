@@ -29,16 +29,18 @@ def on_created(
     batch_size: int,
     batch_window: Duration | None,
     concurrency: int,
+    enabled: bool = True,
 ) -> None:
     """Call a function for every object that appears in a bucket under one of the prefixes.
 
     What fails comes again alone, and reaches the dead letters after the queue's number of receives. `concurrency`, at
-    least 2, is how many batches are worked on at once.
+    least 2, is how many batches are worked on at once. Where it is not `enabled` nothing is sent, and nobody looks.
     """
     events.Rule(
         scope,
         rule_id,
         description=description,
+        enabled=enabled,
         event_pattern=events.EventPattern(
             source=["aws.s3"],
             detail_type=["Object Created"],
@@ -60,6 +62,7 @@ def on_created(
         max_batching_window=batch_window,
         max_concurrency=concurrency,
         report_batch_item_failures=True,
+        enabled=enabled,
     )
     acknowledge(
         mapping,
