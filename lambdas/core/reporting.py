@@ -1,8 +1,8 @@
 """When a chart's report is made: once after each change of what it shows, and never an old one over a newer one.
 
 A stored report carries what it was made from: the ETags of the chart's objects, which are other ones after a new day, a
-correction, a withdrawal or a late backfill, and how many of its songs no more than a chart file told of, which is
-another number after an enrichment. Both are looked at before the questions are asked, so that a report may know more
+correction, a withdrawal or a late backfill, and how many of its songs lack album and artists, which is another number
+after an enrichment. Both are looked at before the questions are asked, so that a report may know more
 than it says it does, never less: what changes meanwhile is seen by the event of that change. A report is written in the
 place of the one that was looked at before, or not at all: of two functions that make a chart's report at once, the
 slower one begins again.
@@ -11,12 +11,13 @@ slower one begins again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final, Literal, Protocol, TypeAlias
 
-from lambdas.core.errors import WriteConflict
-from lambdas.core.report import Ask, NothingToReport, Report, make_report
+from lambdas.core.errors import NothingToReport, WriteConflict
+from lambdas.core.report import Ask, Report, make_report
 
 MAX_ATTEMPTS: Final = 5
 
@@ -76,12 +77,13 @@ class ReportStore(Protocol):
 class Reporting:
     """The reports of one stage.
 
-    `ask` answers the named questions, `songs_waiting` how many songs of a chart no more than a chart file told of.
-    `now` is the clock, and replaced in tests.
+    `questions` of a chart give its report's `Ask`, for as long as the context is open; `songs_waiting` tells of how
+    many songs of a chart no more is known than a chart file or the public charts tell. `now` is the clock, and replaced
+    in tests.
     """
 
     store: ReportStore
-    ask: Ask
+    questions: Callable[[str], AbstractContextManager[Ask]]
     songs_waiting: Callable[[str], int]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -101,10 +103,9 @@ class Reporting:
         Raises NothingToReport for a chart that has no date in the tables, QueryFailed, or WriteConflict if others were
         faster time and again.
         """
-        outcome, made = self._replace(chart, unless_current=False)
+        _, made = self._replace(chart, unless_current=False)
         if made is None:
             raise NothingToReport(f"{chart} has no date in the tables: `etl charts` shows what there is")
-        assert outcome == "made"
         return made
 
     def _is_current(self, held: StoredReport, objects: Mapping[str, str]) -> bool:
@@ -123,7 +124,8 @@ class Reporting:
             sources = Sources(objects.get(chart, ""), self.songs_waiting(chart))
             made_at = self.now()
             try:
-                report = make_report(self.ask, chart=chart, made_at=made_at)
+                with self.questions(chart) as ask:
+                    report = make_report(ask, chart=chart, made_at=made_at)
             except NothingToReport:
                 if held is None:
                     return "nothing", None

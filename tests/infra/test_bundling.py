@@ -19,7 +19,7 @@ NEEDS = {
     "import_chart": {"msgspec"},
     "transform": {"msgspec", "arro3"},
     "enrich": {"msgspec", "spotipy", "arro3"},
-    "report": {"msgspec"},
+    "report": {"msgspec", "jinja2"},
 }
 """What each function brings with it, of what not all of them need."""
 FUNCTIONS = tuple(NEEDS)
@@ -46,7 +46,7 @@ def test_every_function_is_bundled_for_lambda_whole_small_and_without_what_the_r
         assert {path.name for path in (asset / "lambdas").iterdir() if path.is_dir()} == {"core", function}
 
         top = {path.name for path in asset.iterdir()}
-        assert top & {"msgspec", "spotipy", "arro3"} == NEEDS[function]
+        assert top & {"msgspec", "spotipy", "arro3", "jinja2"} == NEEDS[function]
         assert not top & {"boto3", "botocore", "pytest", "bin", ".lock", "tests", "stacks"}
         shipped = {path.name: path.read_bytes() for path in (asset / "queries").glob("*")}
         assert shipped == (_questions() if function == "report" else {})

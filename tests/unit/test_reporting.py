@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import pytest
 
 from lambdas.core import reporting
-from lambdas.core.errors import WriteConflict
-from lambdas.core.report import Ask, NothingToReport, Report
+from lambdas.core.errors import NothingToReport, WriteConflict
+from lambdas.core.report import Ask, Report
 from lambdas.core.reporting import MAX_ATTEMPTS, Outcome, Reporting, Sources, StoredReport
 
 CHART, OTHER = "road-trip", "camping"
@@ -68,15 +69,17 @@ class Stage:
 
     @property
     def reports(self) -> Reporting:
-        return Reporting(
-            self, ask=lambda *_: [], songs_waiting=lambda chart: self.waiting.get(chart, 0), now=lambda: NOW
-        )
+        return Reporting(self, questions=_ask, songs_waiting=lambda chart: self.waiting.get(chart, 0), now=lambda: NOW)
 
     def refresh(self, chart: str = CHART) -> Outcome:
         return self.reports.refresh(chart, listed=self.objects())
 
     def shown(self, chart: str = CHART) -> str | None:
         return self.kept[chart][1].partition(",")[0] if chart in self.kept else None
+
+
+def _ask(_: str) -> AbstractContextManager[Ask]:
+    return nullcontext(lambda *_: [])
 
 
 @pytest.fixture
@@ -120,7 +123,7 @@ def test_songs_that_were_completed_since_make_a_new_report_and_none_is_counted_w
     assert (stage.refresh(), stage.refresh()) == ("made", "current")
     stage.waiting[CHART] = 0
     assert stage.refresh() == "made"
-    counting = Reporting(stage, ask=lambda *_: [], songs_waiting=lambda _: pytest.fail("asked in vain"))
+    counting = Reporting(stage, questions=_ask, songs_waiting=lambda _: pytest.fail("asked in vain"))
     assert counting.refresh(CHART, listed=stage.objects()) == "current"
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,9 @@ _PATIENCE_SECONDS = 30 * 60
 """Athena's own limit for a query (DML) is 30 minutes unless the account's quota was raised."""
 _FIRST_WAIT_SECONDS = 0.02
 _LONGEST_WAIT_SECONDS = 1.0
+_AT_ONCE = 10
+"""Of the 20 or more that an account may run in a region unless its quota was changed:
+https://docs.aws.amazon.com/athena/latest/ug/service-limits.html."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 INTEGERS = ("tinyint", "smallint", "integer", "int", "bigint")
 FLOATS = ("double", "float", "real")
@@ -173,7 +178,7 @@ class Athena:
 
 @dataclass(frozen=True)
 class NamedQueries:
-    """The questions in queries/, asked by name: a report's `Ask`. May be called by several threads at once."""
+    """The questions in queries/, asked by name: a report's `Ask`."""
 
     athena: Athena
     queries: Mapping[str, Query]
@@ -183,15 +188,48 @@ class NamedQueries:
 
         Raises QueryFailed, which names the question, and ConfigurationError for a name or a parameter there is not.
         """
-        if name not in self.queries:
-            raise ConfigurationError(f"there is no query {name!r}: queries/{name}.sql is missing")
-        query = self.queries[name]
+        query = self._named(name)
         try:
             answer = self.athena.query(query.sql, execution_parameters(query, parameters))
         except QueryFailed as error:
             raise QueryFailed(f"query {name}: {error}") from error
         names = [column.name for column in answer.columns]
         return [dict(zip(names, row, strict=True)) for row in answer.rows]
+
+    @contextmanager
+    def ahead(
+        self, names: Iterable[str], given: Mapping[str, str], *, answered: Callable[[str], object] = str
+    ) -> Iterator[Callable[[str, Mapping[str, str]], Sequence[Mapping[str, str | None]]]]:
+        """Ask several questions at once, for Athena lets each wait for a second: gives what hands the answers over.
+
+        Each question gets those of the `given` parameters that it has. `answered` is called with the name of each that
+        is, from a thread of its own. If the context ends by an error, questions that were not begun are not asked.
+        """
+        asked = {}
+        for name in names:
+            has = {parameter.name for parameter in self._named(name).parameters}
+            asked[name] = {parameter: value for parameter, value in given.items() if parameter in has}
+
+        def ask(name: str) -> list[dict[str, str | None]]:
+            rows = self(name, asked[name])
+            answered(name)
+            return rows
+
+        pool = ThreadPoolExecutor(min(_AT_ONCE, max(1, len(asked))), thread_name_prefix="ask")
+        try:
+            answers = {name: pool.submit(ask, name) for name in asked}
+
+            def hand_over(name: str, parameters: Mapping[str, str]) -> list[dict[str, str | None]]:
+                return answers[name].result() if asked.get(name) == parameters else self(name, parameters)
+
+            yield hand_over
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _named(self, name: str) -> Query:
+        if name not in self.queries:
+            raise ConfigurationError(f"there is no query {name!r}: queries/{name}.sql is missing")
+        return self.queries[name]
 
 
 def _one_line(text: str) -> str:

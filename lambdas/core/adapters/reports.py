@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final, TypedDict
 
@@ -14,7 +14,7 @@ from lambdas.core.adapters.s3 import lost_race
 from lambdas.core.errors import InvalidKey
 from lambdas.core.keys import REPORT_PREFIX, parse_chart_year_key, parse_report_key, report_key, table_prefix
 from lambdas.core.queries import Query
-from lambdas.core.report import Report
+from lambdas.core.report import QUERIES, Report
 from lambdas.core.reporting import Reporting, Sources, StoredReport
 from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS
 
@@ -33,8 +33,19 @@ _UNKNOWN = Sources(objects="unknown", songs_waiting=0)
 """Of an object that is none of ours: it is replaced as soon as there is something to report."""
 
 
-def reporting(athena: Athena, s3: S3Client, *, bucket: str, queries: Iterable[Query]) -> Reporting:
-    """The reports of a stage: `bucket` is that of its tables, `queries` those that the reports' questions are among."""
+def reporting(
+    athena: Athena,
+    s3: S3Client,
+    *,
+    bucket: str,
+    queries: Iterable[Query],
+    answered: Callable[[str], object] = str,
+) -> Reporting:
+    """The reports of a stage: `bucket` is that of its tables, `queries` those that the reports' questions are among.
+
+    `answered` is called with the name of each question as its answer comes, from any thread.
+    """
+    named = NamedQueries(athena, {query.name: query for query in queries})
 
     def songs_waiting(chart: str) -> int:
         ((number,),) = athena.query(_SONGS_WAITING, [literal(chart)]).rows
@@ -42,7 +53,7 @@ def reporting(athena: Athena, s3: S3Client, *, bucket: str, queries: Iterable[Qu
 
     return Reporting(
         store=S3Reports(s3, bucket),
-        ask=NamedQueries(athena, {query.name: query for query in queries}),
+        questions=lambda chart: named.ahead(QUERIES, {"chart": chart}, answered=answered),
         songs_waiting=songs_waiting,
     )
 
