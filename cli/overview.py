@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from cli.diagnosis import sign_in_in_words
 from cli.formats import records
 from cli.output import count, print_table, say
+from cli.reporting import newest_reports
 from cli.stage import PARTS, Stage, open_stage
 from lambdas.core.adapters.credentials import read_credentials
 from lambdas.core.charts import Period, step
@@ -188,6 +189,7 @@ def status_command(arguments: argparse.Namespace) -> int:
     lines.append(("Spotify credentials", _credentials(stage)))
     lines += _rate_limits(stage)
     lines += _sign_in(stage)
+    lines += newest_reports(stage)
     _print_lines(lines)
     return 0
 

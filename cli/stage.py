@@ -17,6 +17,9 @@ from lambdas.core.errors import ConfigurationError, PipelineError
 from stacks.config import StageConfig, load_stages, select_stage
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from botocore.credentials import Credentials
     from types_boto3_athena.client import AthenaClient
     from types_boto3_cloudformation.client import CloudFormationClient
     from types_boto3_lambda.client import LambdaClient
@@ -90,6 +93,19 @@ class Stage:
     @cached_property
     def s3(self) -> S3Client:
         return self._session.client("s3", config=self._settings())
+
+    def link_to(self, bucket: str, key: str, *, lasting: timedelta) -> str:
+        """A link by which whoever has it reads an object, until it or the credentials that sign it end."""
+        # Without a word boto3 signs as S3 does no longer take it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+        signing = self._settings().merge(Config(signature_version="s3v4"))
+        client = self._session.client("s3", config=signing)
+        return client.generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=int(lasting.total_seconds())
+        )
+
+    def credentials(self) -> Credentials | None:
+        """What requests are signed with."""
+        return self._session.get_credentials()
 
     @cached_property
     def ssm(self) -> SSMClient:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Event
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -203,15 +204,23 @@ class NamedQueries:
         """Ask several questions at once, for Athena lets each wait for a second: gives what hands the answers over.
 
         Each question gets those of the `given` parameters that it has. `answered` is called with the name of each that
-        is, from a thread of its own. If the context ends by an error, questions that were not begun are not asked.
+        is, from a thread of its own. When the context ends, by Ctrl-C or because a question failed, those that have no
+        answer yet are stopped.
         """
+        over = Event()
+
+        def pause(seconds: float) -> None:
+            if over.wait(seconds):
+                raise QueryFailed("its answer is not waited for any more: it is stopped")
+
+        waiting = NamedQueries(replace(self.athena, sleep=pause), self.queries)
         asked = {}
         for name in names:
             has = {parameter.name for parameter in self._named(name).parameters}
             asked[name] = {parameter: value for parameter, value in given.items() if parameter in has}
 
         def ask(name: str) -> list[dict[str, str | None]]:
-            rows = self(name, asked[name])
+            rows = waiting(name, asked[name])
             answered(name)
             return rows
 
@@ -224,6 +233,7 @@ class NamedQueries:
 
             yield hand_over
         finally:
+            over.set()
             pool.shutdown(cancel_futures=True)
 
     def _named(self, name: str) -> Query:
