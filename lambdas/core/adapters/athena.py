@@ -18,6 +18,7 @@ from lambdas.core.queries import Query
 
 if TYPE_CHECKING:
     from types_boto3_athena.client import AthenaClient
+    from types_boto3_athena.type_defs import QueryExecutionTypeDef
 
 _PATIENCE_SECONDS = 30 * 60
 """Athena's own limit for a query (DML) is 30 minutes unless the account's quota was raised."""
@@ -104,14 +105,17 @@ class Athena:
         Raises QueryFailed with Athena's reason. If the wait is broken off (Ctrl-C), the query is stopped first.
         """
         execution = self._start(sql, parameters)
-        finished = False
         try:
-            statement_type = self._finish(execution)
-            finished = True
-        finally:
-            if not finished:
-                self._stop(execution)
-        return self._answer(execution, has_header=statement_type == "DML")
+            ended = self._wait(execution)
+        except BaseException:  # Ctrl-C, too: what nobody waits for any more is not to be paid for
+            self._stop(execution)
+            raise
+        status = ended["Status"]
+        if status["State"] != "SUCCEEDED":
+            reason = _one_line(status.get("StateChangeReason", "no reason given"))
+            verb = "failed" if status["State"] == "FAILED" else "was cancelled"
+            raise QueryFailed(f"the query {verb}: {reason}")
+        return self._answer(execution, has_header=ended.get("StatementType", "DML") == "DML")
 
     def _start(self, sql: str, parameters: Sequence[str]) -> str:
         try:
@@ -136,19 +140,14 @@ class Athena:
             raise
         return started["QueryExecutionId"]
 
-    def _finish(self, execution: str) -> str:
-        """Wait until the query has succeeded; its kind of statement (DML, DDL or UTILITY)."""
+    def _wait(self, execution: str) -> QueryExecutionTypeDef:
+        """Wait until the query has ended, in whatever way. Raises QueryFailed if that takes too long."""
         deadline = time.monotonic() + self.patience_seconds
         wait = _FIRST_WAIT_SECONDS
         while True:
             state = self.client.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
-            status = state["Status"]
-            if status["State"] == "SUCCEEDED":
-                return state.get("StatementType", "DML")
-            if status["State"] in ("FAILED", "CANCELLED"):
-                reason = _one_line(status.get("StateChangeReason", "no reason given"))
-                verb = "failed" if status["State"] == "FAILED" else "was cancelled"
-                raise QueryFailed(f"the query {verb}: {reason}")
+            if state["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
+                return state
             if time.monotonic() > deadline:
                 raise QueryFailed(f"the query did not end within {self.patience_seconds:g} seconds: it is stopped")
             self.sleep(wait)
