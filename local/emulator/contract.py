@@ -36,6 +36,13 @@ NAMES = (
         "the interpreter of a Lambda worker",
     ),
     Name(
+        "ministack.core.iam_actions",
+        "extract_resource_arn",
+        "(service: str, method: str, path: str, headers: dict, body: bytes, query_params: dict, region: str, "
+        "account_id: str) -> str",
+        "the workgroup that a right to a query's answer is for",
+    ),
+    Name(
         "ministack.services.athena", "_start_query_execution", "(data)", "parameters, prepared statements, work groups"
     ),
     Name(

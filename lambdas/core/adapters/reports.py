@@ -28,7 +28,6 @@ FROM chart_entries AS e
 JOIN songs AS s ON s.song_id = e.song_id
 WHERE e.chart = ? AND s.detail <> 'api'
 """
-_MISSING = {"404", "NoSuchKey", "NotFound"}
 _UNKNOWN = Sources(objects="unknown", songs_waiting=0)
 """Of an object that is none of ours: it is replaced as soon as there is something to report."""
 
@@ -90,11 +89,11 @@ class S3Reports:
 
     def stored(self, chart: str) -> StoredReport | None:
         try:
-            found = self._client.head_object(Bucket=self._bucket, Key=report_key(chart))
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _MISSING:
-                return None
-            raise
+            # Not HEAD, whose refusal says nothing but 403.
+            found = self._client.get_object(Bucket=self._bucket, Key=report_key(chart))
+        except self._client.exceptions.NoSuchKey:
+            return None
+        found["Body"].close()
         told = found["Metadata"]
         try:
             sources = Sources(told["sources"], int(told["songs-waiting"]))
