@@ -396,9 +396,7 @@ def quantities(scenario: Scenario) -> Quantities:
     ) + documents * load.all * S3_SECONDS
     to_s3 += load * documents
     to_s3 += report_requests(scenario)
-    report_seconds = documents * (REPORT_CPU_SECONDS / cpus(held.report_gib) + REPORT_SECONDS + REPORT.all * S3_SECONDS)
     queries = DAYS * scenario.queries_a_day + documents * REPORT_QUERIES
-    tables = scenario.chart_bytes * scenario.charts + scenario.dimension_bytes
     objects = 2 * scenario.charts + DIMENSION_TABLES
     log_bytes = (
         polls * LOG_BYTES_A_POLL + batches * LOG_BYTES_A_BATCH + documents * (LOG_BYTES_A_LOAD + LOG_BYTES_A_REPORT)
@@ -408,7 +406,7 @@ def quantities(scenario: Scenario) -> Quantities:
         LAMBDA_REQUESTS: polls + 2 * batches,
         LAMBDA_COMPUTE: poll_seconds * held.extract_gib
         + load_seconds * held.transform_gib
-        + report_seconds * held.report_gib,
+        + report_seconds(scenario, held.report_gib) * held.report_gib,
         S3_STORAGE: stored_bytes(scenario) / GB,
         S3_WRITES: to_s3.writes + to_s3.lists + queries * ATHENA_WRITES_A_QUERY,
         S3_READS: to_s3.reads + queries * objects * ATHENA_READS_AN_OBJECT,
@@ -431,7 +429,7 @@ def quantities(scenario: Scenario) -> Quantities:
         MAILS: MAILS_A_MONTH,
         DECRYPTIONS: polls,
         CRAWLS: DAYS * held.crawls_a_day * CRAWL_DPU_HOURS,
-        SCANS: queries * max(tables, ATHENA_LEAST_BYTES) / 10**12,
+        SCANS: queries * scanned_bytes(scenario) / 10**12,
     }
 
 
@@ -445,6 +443,29 @@ def poll_requests(scenario: Scenario, *, polls: float, vain: float) -> Requests:
         + HELD_POLL * (polls - documents - vain)
         + Requests(lists=LISTS_A_WEEK_BACK) * weekly
     )
+
+
+def report_quantities(scenario: Scenario) -> Quantities:
+    """Of these, what the reports take but for storage, events and logs, which are next to nothing."""
+    held, queries = deployed(scenario.charts), scenario.documents * REPORT_QUERIES
+    to_s3 = report_requests(scenario)
+    objects = 2 * scenario.charts + DIMENSION_TABLES
+    return {
+        LAMBDA_COMPUTE: report_seconds(scenario, held.report_gib) * held.report_gib,
+        S3_WRITES: to_s3.writes + to_s3.lists + queries * ATHENA_WRITES_A_QUERY,
+        S3_READS: to_s3.reads + queries * objects * ATHENA_READS_AN_OBJECT,
+        SCANS: queries * scanned_bytes(scenario) / 10**12,
+    }
+
+
+def report_seconds(scenario: Scenario, gib: float) -> float:
+    """What a month's reports take of Lambda."""
+    return scenario.documents * (REPORT_CPU_SECONDS / cpus(gib) + REPORT_SECONDS + REPORT.all * S3_SECONDS)
+
+
+def scanned_bytes(scenario: Scenario) -> float:
+    """What a query is billed for, if it reads all tables of the year."""
+    return max(scenario.chart_bytes * scenario.charts + scenario.dimension_bytes, ATHENA_LEAST_BYTES)
 
 
 def report_requests(scenario: Scenario) -> Requests:
