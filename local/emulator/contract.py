@@ -80,6 +80,15 @@ NAMES = (
         "(bucket_name: str, key: str, body: bytes, headers: dict)",
         "writing a query's result",
     ),
+    Name("ministack.services.lambda_svc", "_iter_all_esms", "()", "the window of an event source"),
+    Name("ministack.services.sqs", "_queues_lock", "lock", "batches of an event source"),
+    Name("ministack.services.sqs", "_queues", "AccountRegionScopedDict", "batches of an event source"),
+    Name(
+        "ministack.services.sqs",
+        "_receive_messages_for_esm",
+        "(queue_url: str, max_number: int) -> list[dict]",
+        "batches of an event source",
+    ),
     Name(
         "ministack.services.cloudwatch",
         "_composite_alarms",

@@ -120,9 +120,9 @@ def test_of_a_healthy_stage_every_check_is_ok_and_the_calls_made_are_counted(pat
 
     assert set(marks(found).values()) == {"ok"}, found
     assert len(found) == 17
-    assert {
-        f"dead letters of {name}" for name in ("extract", "enrich", "transform", "import_chart", "report")
-    } <= set(found)
+    assert {f"dead letters of {name}" for name in ("extract", "enrich", "transform", "import_chart", "report")} <= set(
+        found
+    )
     assert "us-east-1 answers arn:aws:" in found["AWS"].text
     assert found[f"chart {DAILY}"].text.startswith("readable: 50 positions of ")
     made = len(patient.spotify.requests())
