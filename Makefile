@@ -39,20 +39,25 @@ setup: .venv/ready ## Install everything into .venv and node_modules (once)
 	echo "==> Installed in $$(( SECONDS - started )) s"
 	touch $@
 
-demo: setup ## Deploy to the embedded emulator, fetch a chart, and print its top 10
+demo: setup ## Deploy to the embedded emulator, load a year of sample charts, and make their report
 	@echo "==> Deploy the stacks to an AWS emulator on this machine, beside a stand-in for Spotify (made-up artists)"
 	$(BIN)/etl up
 	echo
-	echo "==> Import two weeks of history, as files saved from Spotify's Web API"
+	echo "==> Import a year of history, as files saved from Spotify's Web API"
 	history() { PYTHONPATH=. $(BIN)/python -m local.spotify.history "$$@" > /dev/null; }
-	history .local/sample-history --days 14
-	history .local/sample-history --days 28 --chart regional-global-weekly
+	history .local/sample-history --days 365 &
+	history .local/sample-history --days 371 --chart regional-global-weekly
+	wait $$!
 	$(BIN)/etl import .local/sample-history
 	echo
 	echo "==> Fetch today's charts from Spotify's stand-in, as the schedules would, and ask Athena for the top 10"
 	$(BIN)/etl run
 	echo
-	echo "Ask more:  .venv/bin/etl query --list          Stop it:  make down"
+	echo "==> Make the report of the daily chart"
+	$(BIN)/etl report --chart regional-global-daily
+	echo
+	echo "Look at it:  .venv/bin/etl report --open --chart regional-global-daily"
+	echo "Ask more:    .venv/bin/etl query --list          Stop it:  make down"
 
 down: setup ## Stop the local stage
 	@$(BIN)/etl down
@@ -66,10 +71,11 @@ lint: setup ## Style, types and the direction of imports
 test: lint ## Everything: lint, then all tests with the emulator
 	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest
 
-bench: setup ## Measure the transform against json + pandas + CSV, and the rebuild
+bench: setup ## Measure the transform against json + pandas + CSV, the rebuild, and the report
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt
 	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks.transform
 	PYTHONPATH=. $(BIN)/python -m benchmarks.rebuild
+	PYTHONPATH=. $(BIN)/python -m benchmarks.report
 
 docs: setup ## Write the pages of docs/ that follow from the code and the templates anew
 	@for page in data_model configuration cost faults walls; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 _PATIENCE_SECONDS = 120.0
@@ -153,11 +153,41 @@ def _redrive_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "queue",
         nargs="?",
-        choices=("extract", "import_chart", "transform", "enrich"),
+        choices=("extract", "import_chart", "transform", "enrich", "report"),
         metavar="QUEUE",
-        help="the dead letters of extract, import_chart, transform or enrich only (default: of all)",
+        help="the dead letters of extract, import_chart, transform, enrich or report only (default: of all)",
     )
     parser.add_argument("--dry-run", action="store_true", help="move nothing, say what lies there and why")
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _link_life(text: str) -> timedelta:
+    number, unit = text[:-1], _UNITS.get(text[-1:])
+    life = timedelta(**{unit: int(number)}) if unit and number.isascii() and number.isdecimal() else timedelta()
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
+    if not timedelta() < life <= timedelta(days=7):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time such as 90m, 12h or 7d, which is the longest S3 takes"
+        )
+    return life
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--chart", metavar="CHART", help="which chart (default: the one with the newest date)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write it here (default: .local/report/CHART.html)")
+    parser.add_argument("--open", action="store_true", help="open it in your browser")
+    parser.add_argument(
+        "--share", action="store_true", help="print a link by which anyone reads it, and when the link really ends"
+    )
+    parser.add_argument(
+        "--expires",
+        type=_link_life,
+        metavar="TIME",
+        help="how long the link is to last, e.g. 12h, at most 7d (default: 1d); it ends earlier if the credentials "
+        "that sign it do",
+    )
 
 
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
@@ -264,6 +294,22 @@ COMMANDS: tuple[Command, ...] = (
         examples=("etl enrich --dry-run", "etl enrich", "etl enrich --max-calls 100 --stage dev"),
         entry="cli.enriching:enrich_command",
         add_arguments=_enrich_arguments,
+    ),
+    Command(
+        name="report",
+        group="use",
+        summary="make a page of a chart: one HTML file, to look at and to share",
+        description="Ask the questions of the report through Athena now, make one HTML file of the answers, write it "
+        "beside you and keep it in the warehouse's bucket, which only this account reads. A stage also makes it by "
+        "itself, after each new date of a chart (`report` in cdk.json). --share prints a link for people without an "
+        "account of yours. It ends with the credentials that sign it: a role's within hours, whatever is asked for.",
+        examples=(
+            "etl report --open",
+            "etl report --chart regional-global-daily --output chart.html",
+            "etl report --share --expires 12h --stage dev",
+        ),
+        entry="cli.reporting:report_command",
+        add_arguments=_report_arguments,
     ),
     Command(
         name="query",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import sys
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Literal, TypeAlias, get_args
 
 from cli.output import count, print_table
+from lambdas.core.adapters.athena import FLOATS, INTEGERS, Answer
 
-if TYPE_CHECKING:
-    from cli.athena import Answer
-
+JsonValue: TypeAlias = str | int | float | bool | Decimal | None
 Format: TypeAlias = Literal["table", "json", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
@@ -43,11 +44,60 @@ def _print_json(answer: Answer) -> None:
     import msgspec
 
     encoder = msgspec.json.Encoder(decimal_format="number")
-    records = [encoder.encode(record).decode() for record in answer.records()]
-    print("[\n  " + ",\n  ".join(records) + "\n]" if records else "[]")
+    lines = [encoder.encode(record).decode() for record in records(answer)]
+    print("[\n  " + ",\n  ".join(lines) + "\n]" if lines else "[]")
 
 
 def _print_csv(answer: Answer) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerow(column.name for column in answer.columns)
     writer.writerows(answer.rows)
+
+
+def records(answer: Answer) -> list[dict[str, JsonValue]]:
+    """Rows as objects with typed values (`typed`). A column name that comes again gets a number: `name_2`."""
+    names: list[str] = []
+    for column in answer.columns:
+        again = sum(earlier.name == column.name for earlier in answer.columns[: len(names)])
+        names.append(f"{column.name}_{again + 1}" if again else column.name)
+    return [
+        {name: typed(value, column.type) for name, column, value in zip(names, answer.columns, row, strict=True)}
+        for row in answer.rows
+    ]
+
+
+def typed(value: str | None, athena_type: str) -> JsonValue:
+    """A value as JSON has it.
+
+    Numbers are numbers (decimals exactly), booleans booleans, dates and timestamps ISO 8601 text. NaN and infinities,
+    which JSON cannot say, are null.
+    """
+    if value is None:
+        return None
+    if athena_type in INTEGERS:
+        return int(value)
+    if athena_type in FLOATS:
+        number = float(value)
+        return number if number - number == 0 else None
+    if athena_type.startswith("decimal"):
+        try:
+            return Decimal(value)
+        except InvalidOperation:
+            return value
+    if athena_type == "boolean":
+        return value == "true"
+    if athena_type.startswith("timestamp"):
+        return _iso_timestamp(value)
+    return value
+
+
+def _iso_timestamp(value: str) -> str:
+    """`2026-11-21T06:00:00.000`, and a `Z` if Athena says UTC; a zone by name is left as it is."""
+    text, utc, _ = value.partition(" UTC")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return value
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond % 1000 == 0 else "microseconds") + (
+        "Z" if utc else ""
+    )

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from cli.diagnosis import sign_in_in_words
+from cli.formats import records
 from cli.output import count, print_table, say
+from cli.reporting import newest_reports
 from cli.stage import PARTS, Stage, open_stage
 from lambdas.core.adapters.credentials import read_credentials
 from lambdas.core.charts import Period, step
@@ -21,7 +23,8 @@ from lambdas.core.limits import SERVICE_NAMES, RateLimitMemory
 from lambdas.core.schema import TABLES
 
 if TYPE_CHECKING:
-    from cli.athena import Answer, JsonValue
+    from cli.formats import JsonValue
+    from lambdas.core.adapters.athena import Answer
     from lambdas.core.sources import PolledChart
 
 _HELD = """
@@ -68,6 +71,8 @@ _QUEUES = (
     ("dead letters of the import_chart function", "ImportChartDeadLettersUrl"),
     ("dead letters of the extract function", "ExtractDeadLettersUrl"),
     ("dead letters of the enrich function", "EnrichDeadLettersUrl"),
+    ("charts waiting for the report function", "ReportQueueUrl"),
+    ("dead letters of the report function", "ReportDeadLettersUrl"),
 )
 
 
@@ -135,7 +140,7 @@ def charts_command(arguments: argparse.Namespace) -> int:
 def overview(held: Answer, gaps: Answer, polled: Iterable[PolledChart]) -> list[ChartOverview]:
     """The charts of a stage, by name: those with data, and those that are only configured to be polled."""
     charts: dict[str, ChartOverview] = {}
-    for row in held.records():
+    for row in records(held):
         chart = str(row["chart"])
         charts[chart] = ChartOverview(
             chart=chart,
@@ -145,7 +150,7 @@ def overview(held: Answer, gaps: Answer, polled: Iterable[PolledChart]) -> list[
             newest_date=_date(row["newest_date"]),
             dates=int(str(row["dates"])),
         )
-    for row in gaps.records():
+    for row in records(gaps):
         found = charts.get(str(row["chart"]))
         if found is not None:
             one = step(found.period)
@@ -184,6 +189,7 @@ def status_command(arguments: argparse.Namespace) -> int:
     lines.append(("Spotify credentials", _credentials(stage)))
     lines += _rate_limits(stage)
     lines += _sign_in(stage)
+    lines += newest_reports(stage)
     _print_lines(lines)
     return 0
 
@@ -229,9 +235,9 @@ def _local_processes() -> list[tuple[str, str]]:
 
 def _data(stage: Stage) -> list[tuple[str, str]]:
     athena = stage.athena
-    rows: Mapping[str, JsonValue] = {str(row["table_name"]): row["rows_held"] for row in athena.query(_ROWS).records()}
+    rows: Mapping[str, JsonValue] = {str(row["table_name"]): row["rows_held"] for row in records(athena.query(_ROWS))}
     lines = [(f"table {table.name}", count(int(str(rows[table.name])), "row")) for table in TABLES]
-    newest = athena.query(_NEWEST).records()
+    newest = records(athena.query(_NEWEST))
     said = f"{newest[0]['newest_date']} ({newest[0]['chart']})" if newest else "none: the tables are empty"
     return [*lines, ("newest chart date", said), ("songs waiting for album and artists", _songs_waiting(stage))]
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from cli.athena import execution_parameters
 from cli.command_name import REPOSITORY
 from cli.formats import print_answer
 from cli.output import print_table, say
 from cli.stage import open_stage
+from lambdas.core.adapters.athena import execution_parameters
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.queries import Query, parse_query, read_queries
 

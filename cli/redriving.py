@@ -2,7 +2,7 @@
 
 SQS's own StartMessageMoveTask would move them unseen, and only from dead letters that a queue names: those of extract
 and enrich, whose functions are called without a queue, have none. So letters are read, put back, and only then deleted:
-one way for all four, the same on the emulator, which knows no such task. Broken off in between, a letter may be put
+one way for all, the same on the emulator, which knows no such task. Broken off in between, a letter may be put
 back twice, which changes nothing.
 """
 
@@ -31,7 +31,7 @@ _HIDDEN_SECONDS = 600
 _WAIT_SECONDS = 1
 """Asks all of SQS's servers, of which a short look asks some."""
 _SHOWN = 40
-_QUEUED = frozenset({"import_chart", "transform"})
+_QUEUED = frozenset({"import_chart", "transform", "report"})
 """Functions that take events from a queue; the others are called."""
 
 

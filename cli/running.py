@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cli.athena import execution_parameters
 from cli.formats import print_rows
 from cli.output import bold, note, say, step
 from cli.querying import named_queries
 from cli.stage import Stage, open_stage
 from cli.waiting import Arrival, Waiting
+from lambdas.core.adapters.athena import execution_parameters
 from lambdas.core.errors import ConfigurationError, PipelineError
 from lambdas.core.sources import PolledChart, PolledProvider
 from lambdas.extract.poll import PollResult

@@ -17,6 +17,9 @@ from lambdas.core.errors import ConfigurationError, PipelineError
 from stacks.config import StageConfig, load_stages, select_stage
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from botocore.credentials import Credentials
     from types_boto3_athena.client import AthenaClient
     from types_boto3_cloudformation.client import CloudFormationClient
     from types_boto3_lambda.client import LambdaClient
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_ssm.client import SSMClient
 
-    from cli.athena import Athena
+    from lambdas.core.adapters.athena import Athena
 
 LOCAL = "local"
 Part: TypeAlias = Literal["storage", "compute", "catalog", "monitoring"]
@@ -35,6 +38,7 @@ FUNCTIONS: Mapping[str, str] = {
     "ImportChart": "import_chart",
     "Transform": "transform",
     "Enrich": "enrich",
+    "Report": "report",
 }
 """By the word that begins the names of its outputs, what a function is called."""
 
@@ -99,6 +103,19 @@ class Stage:
     def s3(self) -> S3Client:
         return self._session.client("s3", config=self._settings())
 
+    def link_to(self, bucket: str, key: str, *, lasting: timedelta) -> str:
+        """A link by which whoever has it reads an object, until it or the credentials that sign it end."""
+        # Without a word boto3 signs as S3 does no longer take it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+        signing = self._settings().merge(Config(signature_version="s3v4"))
+        client = self._session.client("s3", config=signing)
+        return client.generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=int(lasting.total_seconds())
+        )
+
+    def credentials(self) -> Credentials | None:
+        """What requests are signed with."""
+        return self._session.get_credentials()
+
     @cached_property
     def ssm(self) -> SSMClient:
         return self._session.client("ssm", config=self._settings())
@@ -127,7 +144,7 @@ class Stage:
     @property
     def athena(self) -> Athena:
         """The stage's workgroup and database."""
-        from cli.athena import Athena
+        from lambdas.core.adapters.athena import Athena
 
         return Athena(
             self._athena_client,

@@ -33,7 +33,7 @@ all tables of the year.
 
 Each chart is polled {model.POLLS_A_DAY} times a day, as by default; for each date Spotify is asked once in vain. It is
 after a year: {model.RETENTION_DAYS} days of raw documents are held, and {model.OLD_VERSION_DAYS} days of old versions
-of tables.
+of tables and reports. Each document makes a report of its chart.
 """
 
 _MODEL = f"""## What it rests on
@@ -43,7 +43,8 @@ What polls add is read from the stage `{model.POLLED}`, the rest from `{model.UN
 
 **From the code**, counted by `tests/unit/test_cost.py`: a poll that stores a document makes {model.STORING_POLL.all}
 requests to S3, one of a held date {model.HELD_POLL.all}; the load of a document reads {model.LOAD.reads} objects, lists
-once and writes {model.LOAD.writes}. A poll that asks Spotify makes a call for the token and one for every
+once and writes {model.LOAD.writes}; a report makes {model.REPORT.all} requests and asks {model.REPORT_QUERIES}
+questions. A poll that asks Spotify makes a call for the token and one for every
 {model.SPOTIFY_PAGE} songs.
 
 **Measured** on one core of a 2.2 GHz Xeon: a cold start takes {model.COLD_CPU_SECONDS} s of CPU, importing spotipy
@@ -53,9 +54,10 @@ is held, {ALL_CHARTS.load_cpu_seconds * 1000:.0f} ms beside 40,000 songs. A raw 
 {ALL_CHARTS.songs_a_chart}.
 
 **Assumed**: {model.S3_SECONDS * 1000:.0f} ms for a request to S3 and {model.SPOTIFY_SECONDS} s for a call to Spotify,
-one after the other; a cold start for every poll and every batch; {model.MAILS_A_MONTH} mails; that CloudWatch bills a
-metric of ours for the hours in which it is sent. For all charts: 40,000 songs a year, {ALL_CHARTS.documents_a_batch}
-documents in a batch, and every other write of a dimension made twice, as two batches work at once.
+one after the other; a cold start for every poll and every batch; {model.REPORT_SECONDS} s for which a report waits for
+Athena; {model.MAILS_A_MONTH} mails; that CloudWatch bills a metric of ours for the hours in which it is sent. For all
+charts: 40,000 songs a year, {ALL_CHARTS.documents_a_batch} documents in a batch, and every other write of a dimension
+made twice, as two batches work at once.
 
 **Nothing to pay for**: the Glue catalog below a million objects, the SSM parameter, IAM, CloudFormation, and traffic
 between Lambda and S3 in one region; there is no VPC, NAT gateway or KMS key. CDK's bucket of assets, which all CDK apps
@@ -129,6 +131,11 @@ def _sensitivity() -> str:
     idle = model.IDLE_POLLER_REQUESTS
     queues = 3 * held.lambda_polled_queues
     three = model.SQS_REQUESTS.cost(queues * idle, free_tier=True)
+    pollers = model.SQS_REQUESTS.cost(idle, free_tier=False)
+
+    def reported(scenario: Scenario) -> float:
+        return sum(model.costs(model.report_quantities(scenario), free_tier=False).values())
+
     ten_times = replace(ALL_CHARTS, queries_a_day=10 * ALL_CHARTS.queries_a_day)
     return f"""## What moves it
 
@@ -139,6 +146,9 @@ of which its alarm is {_dollars(model.ALARMS.dollars)}.
 they would cost {_dollars(whole_months)} at any number of polls.
 - Ten times the queries over all charts: {_dollars(listed(ten_times))}. A query of one chart bills Athena's least,
 {model.ATHENA_LEAST_BYTES // 10**6} MB: ${model.SCANS.cost(model.ATHENA_LEAST_BYTES / 10**12, free_tier=False):.5f}.
+- A report after each new date asks {model.REPORT_QUERIES} questions: {_dollars(reported(ONE_CHART))} a month for one
+chart, {_dollars(reported(ALL_CHARTS))} for all, whose tables each question is taken to read whole. A stage with
+`"report": false` pays neither that nor {_dollars(pollers)} for its queue's pollers.
 - A crawl every day (`crawler_schedule`) adds {_dollars(crawl)} or more; queries need none.
 - Three stages in one account: Lambda's pollers of {queues} idle queues make {queues * idle / 10**6:.2f} million
 requests, of which one million is free: {_dollars(three)}. A fourth dashboard costs
@@ -155,7 +165,10 @@ def _deployed() -> str:
         ["metrics on the dashboard", *(str(held.dashboard_metrics) for held in found)],
         ["queues that Lambda polls", *(str(held.lambda_polled_queues) for held in found)],
         ["crawls a day", *(str(held.crawls_a_day) for held in found)],
-        ["GiB of extract and transform", *(f"{held.extract_gib:g} and {held.transform_gib:g}" for held in found)],
+        [
+            "GiB of extract, transform and report",
+            *(f"{held.extract_gib:g}, {held.transform_gib:g}, {held.report_gib:g}" for held in found),
+        ],
     ]
     return "## What is deployed\n\n" + _table(["", *(scenario.title for scenario in SCENARIOS)], rows)
 

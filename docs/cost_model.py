@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from lambdas.core.metrics import CHART, METRICS, RATE_LIMITED, REFRESH_TOKEN_DAYS_LEFT, SONGS_WAITING, SPOTIFY_REQUESTS
+from lambdas.core.report import QUERIES
 
 Template: TypeAlias = Mapping[str, Any]
 
@@ -120,6 +121,7 @@ class Deployed:
     crawls_a_day: int
     extract_gib: float
     transform_gib: float
+    report_gib: float
 
 
 def read_stage(stage: str) -> Template:
@@ -157,6 +159,7 @@ def deployed(charts: int) -> Deployed:
         crawls_a_day=sum("Schedule" in crawler for crawler in _of(stage, "AWS::Glue::Crawler")),
         extract_gib=memory["extract"],
         transform_gib=memory["transform"],
+        report_gib=memory["report"],
     )
 
 
@@ -232,6 +235,13 @@ LISTS_A_WEEK_BACK: Final = 6
 LOAD: Final = Requests(writes=6, lists=1, reads=7)
 """A document into six tables: it and each table's object read, each written, and the day listed in between."""
 DIMENSION_TABLES: Final = 4
+REPORT: Final = Requests(writes=1, lists=4, reads=2)
+"""A chart's new report: the tables are listed for all that is current, and again for this one; the stored one is looked
+at as often, and replaced."""
+REPORT_LOOK: Final = Requests(lists=1)
+"""Of a run: which reports there are, for a load may have completed songs of any. Each is looked at once."""
+REPORT_QUERIES: Final = len(QUERIES) + 1
+"""The questions of the page, and how many songs wait to be completed."""
 SPOTIFY_PAGE: Final = 50
 """Songs that one call to Spotify gives. Before the first, a call gives the token."""
 TAGS_A_DOCUMENT: Final = 1
@@ -239,7 +249,11 @@ EVENTS_A_DOCUMENT: Final = 2
 """S3 tells of an object when it is made and when it expires."""
 EVENTS_A_COUNT: Final = 1
 """S3 tells of the memory of rate limits too, each time that calls are counted in it."""
-SQS_REQUESTS_A_DOCUMENT: Final = 3
+EVENTS_A_TABLE_OBJECT: Final = 2
+"""S3 tells of each object of the tables and of each report, too, and of each old version that expires."""
+EVENTS_REPORTED: Final = 2
+"""Of a load's, those that call the report: of the chart's snapshots, and of the songs' artists."""
+SQS_REQUESTS_A_MESSAGE: Final = 3
 """Sent, received, deleted; batches make it less."""
 IDLE_POLLER_REQUESTS: Final = 5 * 3 * 60 * HOURS_A_DAY * DAYS
 """Lambda's five pollers of a queue, each waiting 20 s a request, are billed whether or not there is a message."""
@@ -257,6 +271,10 @@ LOG_BYTES_A_POLL: Final = 591 + 450 + 600
 LOG_BYTES_A_BATCH: Final = 395 + 600
 """The line of metrics, and what Lambda itself writes."""
 LOG_BYTES_A_LOAD: Final = 300
+LOG_BYTES_A_REPORT: Final = 200 + 600
+"""Its line, and what Lambda itself writes, as if each were a run of its own."""
+REPORT_CPU_SECONDS: Final = 0.4
+"""Of making a page of a year's answers, and of importing what makes it."""
 
 # --- Assumed ----------------------------------------------------------------------------------------------------------
 
@@ -275,6 +293,8 @@ OLD_VERSION_DAYS: Final = 30
 LOG_MONTHS: Final = 3
 """For which logs are kept."""
 MAILS_A_MONTH: Final = 10
+REPORT_SECONDS: Final = 4
+"""For which a report waits for Athena: its questions are asked at once, after the songs that wait are counted."""
 ATHENA_LEAST_BYTES: Final = 10**7
 ATHENA_READS_AN_OBJECT: Final = 2
 """The footer and the columns."""
@@ -306,6 +326,7 @@ class Scenario:
     repeated_writes: float = 0
     document_bytes: int = 0
     chart_bytes: int = 0
+    report_bytes: int = 0
     dimension_bytes: int = 0
     load_cpu_seconds: float = 0
 
@@ -329,6 +350,7 @@ ONE_CHART: Final = Scenario(
     load_hours_a_day=1,
     document_bytes=14_000,
     chart_bytes=26_000 + 77_000,
+    report_bytes=400_000,
     dimension_bytes=353_000,
     load_cpu_seconds=0.015,
 )
@@ -343,6 +365,7 @@ ALL_CHARTS: Final = Scenario(
     repeated_writes=0.5,
     document_bytes=41_000,
     chart_bytes=97_000 + 77_000,
+    report_bytes=1_000_000,
     dimension_bytes=6_312_000,
     load_cpu_seconds=0.178,
 )
@@ -372,20 +395,27 @@ def quantities(scenario: Scenario) -> Quantities:
         held.transform_gib
     ) + documents * load.all * S3_SECONDS
     to_s3 += load * documents
-    queries = DAYS * scenario.queries_a_day
-    tables = scenario.chart_bytes * scenario.charts + scenario.dimension_bytes
+    to_s3 += report_requests(scenario)
+    queries = DAYS * scenario.queries_a_day + documents * REPORT_QUERIES
     objects = 2 * scenario.charts + DIMENSION_TABLES
-    log_bytes = polls * LOG_BYTES_A_POLL + batches * LOG_BYTES_A_BATCH + documents * LOG_BYTES_A_LOAD
+    log_bytes = (
+        polls * LOG_BYTES_A_POLL + batches * LOG_BYTES_A_BATCH + documents * (LOG_BYTES_A_LOAD + LOG_BYTES_A_REPORT)
+    )
     dashboards = SMALL_DASHBOARDS if held.dashboard_metrics <= FREE_DASHBOARD_METRICS else LARGE_DASHBOARDS
     return {
-        LAMBDA_REQUESTS: polls + batches,
-        LAMBDA_COMPUTE: poll_seconds * held.extract_gib + load_seconds * held.transform_gib,
+        LAMBDA_REQUESTS: polls + 2 * batches,
+        LAMBDA_COMPUTE: poll_seconds * held.extract_gib
+        + load_seconds * held.transform_gib
+        + report_seconds(scenario, held.report_gib) * held.report_gib,
         S3_STORAGE: stored_bytes(scenario) / GB,
         S3_WRITES: to_s3.writes + to_s3.lists + queries * ATHENA_WRITES_A_QUERY,
         S3_READS: to_s3.reads + queries * objects * ATHENA_READS_AN_OBJECT,
         S3_TAGS: TAGS_A_DOCUMENT * documents / DAYS * RETENTION_DAYS,
-        SQS_REQUESTS: held.lambda_polled_queues * IDLE_POLLER_REQUESTS + documents * SQS_REQUESTS_A_DOCUMENT,
-        EVENTS: documents * EVENTS_A_DOCUMENT + (documents + vain) * EVENTS_A_COUNT,
+        SQS_REQUESTS: held.lambda_polled_queues * IDLE_POLLER_REQUESTS
+        + documents * (1 + EVENTS_REPORTED) * SQS_REQUESTS_A_MESSAGE,
+        EVENTS: documents * EVENTS_A_DOCUMENT
+        + (documents + vain) * EVENTS_A_COUNT
+        + documents * (load.writes + REPORT.writes) * EVENTS_A_TABLE_OBJECT,
         SCHEDULES: polls,
         METRICS_SENT: (
             held.metrics_by_poll * min(scenario.polls_a_day, HOURS_A_DAY)
@@ -399,7 +429,7 @@ def quantities(scenario: Scenario) -> Quantities:
         MAILS: MAILS_A_MONTH,
         DECRYPTIONS: polls,
         CRAWLS: DAYS * held.crawls_a_day * CRAWL_DPU_HOURS,
-        SCANS: queries * max(tables, ATHENA_LEAST_BYTES) / 10**12,
+        SCANS: queries * scanned_bytes(scenario) / 10**12,
     }
 
 
@@ -415,17 +445,48 @@ def poll_requests(scenario: Scenario, *, polls: float, vain: float) -> Requests:
     )
 
 
+def report_quantities(scenario: Scenario) -> Quantities:
+    """Of these, what the reports take but for storage, events and logs, which are next to nothing."""
+    held, queries = deployed(scenario.charts), scenario.documents * REPORT_QUERIES
+    to_s3 = report_requests(scenario)
+    objects = 2 * scenario.charts + DIMENSION_TABLES
+    return {
+        LAMBDA_COMPUTE: report_seconds(scenario, held.report_gib) * held.report_gib,
+        S3_WRITES: to_s3.writes + to_s3.lists + queries * ATHENA_WRITES_A_QUERY,
+        S3_READS: to_s3.reads + queries * objects * ATHENA_READS_AN_OBJECT,
+        SCANS: queries * scanned_bytes(scenario) / 10**12,
+    }
+
+
+def report_seconds(scenario: Scenario, gib: float) -> float:
+    """What a month's reports take of Lambda."""
+    return scenario.documents * (REPORT_CPU_SECONDS / cpus(gib) + REPORT_SECONDS + REPORT.all * S3_SECONDS)
+
+
+def scanned_bytes(scenario: Scenario) -> float:
+    """What a query is billed for, if it reads all tables of the year."""
+    return max(scenario.chart_bytes * scenario.charts + scenario.dimension_bytes, ATHENA_LEAST_BYTES)
+
+
+def report_requests(scenario: Scenario) -> Requests:
+    """What a month's reports ask of S3: one a document, and at each batch of loads a look at all there are."""
+    batches = scenario.documents / scenario.documents_a_batch
+    return REPORT * scenario.documents + (REPORT_LOOK + Requests(reads=scenario.charts)) * batches
+
+
 def cpus(gib: float) -> float:
     """The share of a CPU that a function's memory brings."""
     return gib * 1024 / VCPU_MIB
 
 
 def stored_bytes(scenario: Scenario) -> float:
-    """What the buckets hold after a year, old versions included: each load replaces a chart's and the dimensions'."""
+    """What the buckets hold after a year, old versions included: each load replaces a chart's, its report and the
+    dimensions'."""
     documents_a_day = scenario.documents / DAYS
     raw = documents_a_day * RETENTION_DAYS * scenario.document_bytes
-    now = scenario.chart_bytes * scenario.charts + scenario.dimension_bytes
-    old = documents_a_day * OLD_VERSION_DAYS * (scenario.chart_bytes + scenario.dimension_bytes)
+    a_chart = scenario.chart_bytes + scenario.report_bytes
+    now = a_chart * scenario.charts + scenario.dimension_bytes
+    old = documents_a_day * OLD_VERSION_DAYS * (a_chart + scenario.dimension_bytes)
     return raw + now + old
 
 

@@ -11,14 +11,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from lambdas.core.keys import table_prefix
+from lambdas.core.keys import RESULTS_PREFIX, table_prefix
 from lambdas.core.queries import Query
 from lambdas.core.schema import TABLES
 from stacks import grants
 from stacks.checks import acknowledge, acknowledge_prefixes, acknowledge_resource
 from stacks.constructs.table import WarehouseTable
 
-RESULTS_PREFIX = "athena-results/"
 # Glue's own name for it, shared by all crawlers of the account.
 _CRAWLER_LOGS = "log-group:/aws-glue/crawlers"
 

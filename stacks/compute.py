@@ -7,10 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
@@ -23,16 +20,19 @@ from lambdas.core.keys import (
     INBOX_QUARANTINE_PREFIX,
     QUARANTINE_PREFIX,
     RAW_PREFIX,
+    REPORT_PREFIX,
+    RESULTS_PREFIX,
     STATE_PREFIX,
     table_prefix,
 )
-from lambdas.core.schema import CHART_ENTRIES, SONGS, TABLES
+from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS, TABLES
 from lambdas.core.sources import PolledChart
 from stacks import grants
 from stacks.checks import acknowledge, acknowledge_prefixes
 from stacks.constructs.bundling import BundleTarget
 from stacks.constructs.function import PipelineFunction
 from stacks.constructs.queue import DeadLetters, QueueWithDeadLetters
+from stacks.constructs.trigger import on_created
 
 FUNCTION_TIMEOUT = Duration.seconds(120)
 ENRICH_TIMEOUT = Duration.seconds(300)
@@ -45,6 +45,13 @@ IMPORT_BATCH_SIZE = 1
 """A dropped file may be anything, up to what takes all memory or time: with one a batch, that harms no other."""
 IMPORT_CONCURRENCY = 2
 """The least that an event source takes: a file is imported in well under a second."""
+REPORT_TIMEOUT = Duration.seconds(300)
+"""A report takes some seconds, nearly all of which it waits for Athena; what there is no time for comes again."""
+REPORT_BATCH_SIZE = 100
+REPORT_CONCURRENCY = 2
+"""The least that an event source takes. Two that make the same report at once notice, and one begins again."""
+QUERIES = "queries"
+"""The folder of the project with the questions, which the report's asset holds as it is."""
 LOADED_PREFIXES = (RAW_PREFIX, CACHED_SONGS_PREFIX)
 """What the transform loads: raw documents, and Spotify's cached answers about songs."""
 
@@ -67,6 +74,22 @@ class EnrichmentSettings:
     refresh_days: int
 
 
+@dataclass(frozen=True)
+class ReportSettings:
+    """How reports ask: the Glue database, the views in it that they read, the Athena workgroup and its bucket.
+
+    The names are those that the catalog stack gives, which comes later and knows nothing of the functions. `window` is
+    how long a report waits for further days of its chart. Where not `by_itself`, only a person's command makes them.
+    """
+
+    by_itself: bool
+    database: str
+    workgroup: str
+    results: s3.IBucket
+    window: Duration
+    views: tuple[str, ...] = ()
+
+
 class ComputeStack(Stack):
     """The functions of a stage and what calls them.
 
@@ -75,14 +98,16 @@ class ComputeStack(Stack):
     alone and reaches the dead letters after five receives. transform writes to the warehouse and to `quarantine/`, so
     it cannot call itself. import_chart is called the same way for every object under `inbox/`, one at a time; it writes
     to `raw/`, which calls transform, and to `quarantine/`, which calls nobody. enrich writes to `cache/tracks/` and no
-    table; it is called by the command, and by a schedule if the stage has one.
+    table; it is called by the command, and by a schedule if the stage has one. report is called for every object of the
+    tables that says a day is done, or songs completed; it writes to `report/` of the warehouse, which calls nobody.
 
     `spotify_endpoint` replaces Spotify's addresses; None, for the real Spotify.
 
     Attributes: `extract`, `import_chart`, `transform`, `enrich`, `extract_dead_letters` (polls that failed or could not
     be started), `enrich_dead_letters` (the same of enrichments), `import_chart_queue`, `import_chart_dead_letters`
     (dropped files that were neither imported nor put on record), `transform_queue`, `transform_dead_letters` (documents
-    that were not loaded).
+    that were not loaded), `report`, `report_dead_letters` (of charts whose report could not be
+    made).
     """
 
     def __init__(
@@ -105,6 +130,7 @@ class ComputeStack(Stack):
         removal: RemovalPolicy,
         target: BundleTarget,
         spotify_endpoint: str | None,
+        reports: ReportSettings,
     ) -> None:
         super().__init__(
             scope,
@@ -159,7 +185,8 @@ class ComputeStack(Stack):
             removal=removal,
             target=target,
         )
-        self._trigger(
+        on_created(
+            self,
             "RawDocumentCreated",
             "TransformBatches",
             description="A raw document or a cached answer has come in",
@@ -192,7 +219,8 @@ class ComputeStack(Stack):
             removal=removal,
             target=target,
         )
-        self._trigger(
+        on_created(
+            self,
             "FileDropped",
             "ImportChartBatches",
             description="A file was dropped into the inbox",
@@ -230,7 +258,49 @@ class ComputeStack(Stack):
             on_failure=self.enrich_dead_letters,
         )
         self._schedule_enrichment(enrichment.schedule, stage=stage)
-        self._acknowledge(raw, warehouse)
+
+        queue = QueueWithDeadLetters(
+            self,
+            "ReportQueue",
+            visibility=Duration.seconds(6 * REPORT_TIMEOUT.to_seconds() + reports.window.to_seconds()),
+        )
+        self.report_queue: sqs.IQueue = queue.queue
+        self.report_dead_letters: sqs.IQueue = queue.dead_letters
+        self.report = PipelineFunction(
+            self,
+            "Report",
+            package="report",
+            description="Makes a page of a chart whose days have changed",
+            environment={
+                "STAGE": stage,
+                "WAREHOUSE_BUCKET": warehouse.bucket_name,
+                "ATHENA_DATABASE": reports.database,
+                "ATHENA_WORKGROUP": reports.workgroup,
+            },
+            grants=self._report_grants(reports, warehouse),
+            timeout=REPORT_TIMEOUT,
+            # It waits for Athena; the room and the share of a CPU are for the answers and the page of them.
+            memory_mib=512,
+            log_retention=log_retention,
+            removal=removal,
+            target=target,
+            ships=(QUERIES,),
+        )
+        on_created(
+            self,
+            "ChartChanged",
+            "ReportBatches",
+            description="A chart's day is done, or songs have been completed",
+            bucket=warehouse,
+            prefixes=[table_prefix(SNAPSHOTS), table_prefix(SONG_ARTISTS)],
+            queue=queue,
+            function=self.report,
+            batch_size=REPORT_BATCH_SIZE,
+            batch_window=reports.window,
+            concurrency=REPORT_CONCURRENCY,
+            enabled=reports.by_itself,
+        )
+        self._acknowledge(raw, warehouse, reports.results)
 
         CfnOutput(self, "ExtractFunctionName", value=self.extract.function.function_name)
         CfnOutput(self, "TransformFunctionName", value=self.transform.function.function_name)
@@ -242,6 +312,9 @@ class ComputeStack(Stack):
         CfnOutput(self, "ImportChartFunctionName", value=self.import_chart.function.function_name)
         CfnOutput(self, "ImportChartQueueUrl", value=self.import_chart_queue.queue_url)
         CfnOutput(self, "ImportChartDeadLettersUrl", value=self.import_chart_dead_letters.queue_url)
+        CfnOutput(self, "ReportFunctionName", value=self.report.function.function_name)
+        CfnOutput(self, "ReportQueueUrl", value=self.report_queue.queue_url)
+        CfnOutput(self, "ReportDeadLettersUrl", value=self.report_dead_letters.queue_url)
         CfnOutput(self, "CredentialsParameterName", value=credentials_parameter)
 
     def _extract_grants(self, raw: s3.IBucket, credentials_parameter: str) -> list[iam.PolicyStatement]:
@@ -333,6 +406,27 @@ class ComputeStack(Stack):
             grants.on_consuming("ConsumeQueue", queue=self.import_chart_queue),
         ]
 
+    def _report_grants(self, reports: ReportSettings, warehouse: s3.IBucket) -> list[iam.PolicyStatement]:
+        return [
+            *grants.on_asking_athena(
+                self,
+                database=reports.database,
+                tables=[*(table.name for table in TABLES), *reports.views],
+                workgroup=reports.workgroup,
+                # Listing it is also how the function sees what has changed, and which chart has no report yet.
+                warehouse=warehouse,
+                results=reports.results,
+            ),
+            # What a stored report was made from is read first; one of a chart without a day is removed.
+            grants.on_objects(
+                "KeepReports",
+                actions=["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+                bucket=warehouse,
+                prefixes=[REPORT_PREFIX],
+            ),
+            grants.on_consuming("ConsumeQueue", queue=self.report_queue),
+        ]
+
     def _schedule(self, polls: Sequence[Poll], *, stage: str) -> None:
         """One schedule per chart in a group of the stage's. A stage that polls nothing has neither."""
         if not polls:
@@ -414,54 +508,7 @@ class ComputeStack(Stack):
             role.add_to_policy(iam.PolicyStatement(sid=sid, actions=[action], resources=[arn]))
         return role
 
-    def _trigger(
-        self,
-        rule_id: str,
-        mapping_id: str,
-        *,
-        description: str,
-        bucket: s3.IBucket,
-        prefixes: Sequence[str],
-        queue: QueueWithDeadLetters,
-        function: PipelineFunction,
-        batch_size: int,
-        batch_window: Duration | None,
-        concurrency: int,
-    ) -> None:
-        """Call a function for every object that appears in a bucket under one of the prefixes."""
-        events.Rule(
-            self,
-            rule_id,
-            description=description,
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [bucket.bucket_name]},
-                    "object": {"key": [{"prefix": prefix} for prefix in prefixes]},
-                },
-            ),
-            # Both end in the same dead letters, as the same event: what EventBridge could not deliver, and what the
-            # function failed at. Putting either back into the queue is the same repair.
-            targets=[targets.SqsQueue(queue.queue, dead_letter_queue=queue.dead_letters)],
-        )
-        mapping = lambda_.EventSourceMapping(
-            self,
-            mapping_id,
-            target=function.function,
-            event_source_arn=queue.queue.queue_arn,
-            batch_size=batch_size,
-            max_batching_window=batch_window,
-            max_concurrency=concurrency,
-            report_batch_item_failures=True,
-        )
-        acknowledge(
-            mapping,
-            "Serverless-LambdaEventSourceMappingDestination",
-            reason="The queue's own redrive policy keeps what failed: a destination is for streams, and SQS takes none",
-        )
-
-    def _acknowledge(self, raw: s3.IBucket, warehouse: s3.IBucket) -> None:
+    def _acknowledge(self, raw: s3.IBucket, warehouse: s3.IBucket, results: s3.IBucket) -> None:
         tables = [table_prefix(table) for table in TABLES]
         acknowledge_prefixes(self.extract.role, bucket=raw, prefixes=[RAW_PREFIX, STATE_PREFIX])
         acknowledge_prefixes(self.transform.role, bucket=raw, prefixes=[*LOADED_PREFIXES, QUARANTINE_PREFIX])
@@ -473,11 +520,14 @@ class ComputeStack(Stack):
         acknowledge_prefixes(
             self.enrich.role, bucket=warehouse, prefixes=[table_prefix(SONGS), table_prefix(CHART_ENTRIES)]
         )
+        acknowledge_prefixes(self.report.role, bucket=warehouse, prefixes=[*tables, REPORT_PREFIX])
+        acknowledge_prefixes(self.report.role, bucket=results, prefixes=[RESULTS_PREFIX])
         for queue in (
             self.extract_dead_letters,
             self.import_chart_dead_letters,
             self.transform_dead_letters,
             self.enrich_dead_letters,
+            self.report_dead_letters,
         ):
             acknowledge(
                 queue,

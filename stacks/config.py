@@ -337,7 +337,7 @@ class StageConfig:
     )
     spotify_retention_days: int = setting(
         "Days after which what came from Spotify's services is gone for good, from the raw zone and the quarantine, "
-        "old versions included. Files you brought stay.",
+        "old versions included; and a report that was not made anew since. Files you brought stay.",
         allowed=f"a whole number from {NONCURRENT_DAYS + 1} to 3650",
         parse=whole_number(NONCURRENT_DAYS + 1, 3650),
         fill=lambda _: 400,
@@ -366,6 +366,21 @@ class StageConfig:
         parse=_schedule_or_null,
         fill=lambda _: None,
         default="null: only by `etl enrich`",
+    )
+    report: bool = setting(
+        "Whether a chart's report is made by itself after each new day. `etl report` makes it in any case.",
+        allowed="true or false",
+        parse=one_of(True, False),
+        fill=lambda _: True,
+        default="true",
+    )
+    report_window_seconds: int = setting(
+        "Seconds for which a report waits for more days of its chart, so that a backfill makes few reports and not one "
+        "for each of its steps.",
+        allowed="a whole number from 1 to 300",
+        parse=whole_number(1, 300),
+        fill=lambda _: 60,
+        default="60",
     )
     result_retention_days: int = setting(
         "Days for which Athena's results are kept.",

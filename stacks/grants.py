@@ -1,4 +1,4 @@
-"""What the functions may do with S3 and their queues: single actions on named prefixes, written out.
+"""What the functions may do with S3, Athena and their queues: single actions on named prefixes, written out.
 
 CDK's own `grant_read` gives `s3:GetObject*` and `s3:List*`, which is more than any function here needs.
 """
@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
+
+from lambdas.core.keys import RESULTS_PREFIX, table_prefix
+from lambdas.core.schema import TABLES
 
 
 def on_objects(sid: str, *, actions: Sequence[str], bucket: s3.IBucket, prefixes: Sequence[str]) -> iam.PolicyStatement:
@@ -45,3 +49,62 @@ def on_consuming(sid: str, *, queue: sqs.IQueue) -> iam.PolicyStatement:
         actions=["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
         resources=[queue.queue_arn],
     )
+
+
+def on_asking_athena(
+    stack: Stack, *, database: str, tables: Sequence[str], workgroup: str, warehouse: s3.IBucket, results: s3.IBucket
+) -> list[iam.PolicyStatement]:
+    """Asking questions to the tables through a workgroup, whose results lie in a bucket of their own.
+
+    Athena acts as who asks: it looks the tables up in Glue, reads their objects and writes the result on the asker's
+    behalf. What it needs: https://docs.aws.amazon.com/athena/latest/ug/workgroups-iam-policy.html,
+    https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html (the catalog's database
+    `default`, too, whatever is asked) and https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html.
+    """
+
+    def catalog(resource: str, name: str | None = None) -> str:
+        return stack.format_arn(service="glue", resource=resource, resource_name=name)
+
+    named = [catalog("table", f"{database}/{table}") for table in tables]
+    return [
+        iam.PolicyStatement(
+            sid="Ask",
+            actions=[
+                "athena:GetQueryExecution",
+                "athena:GetQueryResults",
+                "athena:StartQueryExecution",
+                "athena:StopQueryExecution",
+            ],
+            resources=[stack.format_arn(service="athena", resource="workgroup", resource_name=workgroup)],
+        ),
+        iam.PolicyStatement(
+            sid="FindTheDatabase",
+            actions=["glue:GetDatabase"],
+            resources=[catalog("catalog"), catalog("database", "default"), catalog("database", database)],
+        ),
+        iam.PolicyStatement(
+            sid="FindTables",
+            actions=["glue:GetPartitions", "glue:GetTable"],
+            resources=[catalog("catalog"), catalog("database", database), *named],
+        ),
+        on_objects(
+            "ReadTables",
+            actions=["s3:GetObject"],
+            bucket=warehouse,
+            prefixes=[table_prefix(table) for table in TABLES],
+        ),
+        iam.PolicyStatement(
+            sid="LocateTables", actions=["s3:GetBucketLocation", "s3:ListBucket"], resources=[warehouse.bucket_arn]
+        ),
+        on_objects(
+            "KeepResults",
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"],
+            bucket=results,
+            prefixes=[RESULTS_PREFIX],
+        ),
+        iam.PolicyStatement(
+            sid="LocateResults",
+            actions=["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            resources=[results.bucket_arn],
+        ),
+    ]

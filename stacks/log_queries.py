@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Function: TypeAlias = Literal["extract", "import_chart", "transform", "enrich"]
+Function: TypeAlias = Literal["extract", "import_chart", "transform", "enrich", "report"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LogQuery:
 LOG_QUERIES = (
     LogQuery(
         "last failures",
-        ("extract", "import_chart", "transform", "enrich"),
+        ("extract", "import_chart", "transform", "enrich", "report"),
         (
             "fields @timestamp, logger, error, message, chart, year, key, reason, exception, @message",
             # The second half is what Lambda itself writes, which is no JSON.

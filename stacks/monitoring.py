@@ -64,7 +64,8 @@ class MonitoringStack(Stack):
     a throttled or failing poll, which is tried again by the next, is seen in the dead letters of extract and in the
     age of its chart; extract has no alarm on errors, throttles or duration (it may use its time to wait for Spotify).
     What only a poll can cause is watched only where `charts`, those that are polled, are some. A dropped file harms no
-    other, so import_chart has no alarms on throttles or duration: what comes of them ends in its dead letters.
+    other, so import_chart has no alarms on throttles or duration: what comes of them ends in its dead letters. Nor has
+    report, which hands back what it has no time for.
 
     The topic takes messages from the stage's own alarms only, over TLS. It is not encrypted at rest: alarms cannot
     publish to a topic under AWS's own key (https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns), a key
@@ -93,6 +94,8 @@ class MonitoringStack(Stack):
         transform_dead_letters: sqs.IQueue,
         import_chart: PipelineFunction,
         import_chart_dead_letters: sqs.IQueue,
+        report: PipelineFunction,
+        report_dead_letters: sqs.IQueue,
         alarm_email: str | None,
     ) -> None:
         super().__init__(
@@ -111,6 +114,7 @@ class MonitoringStack(Stack):
         self._extract_dead_letters, self._enrich_dead_letters = extract_dead_letters, enrich_dead_letters
         self._transform_queue, self._transform_dead_letters = transform_queue, transform_dead_letters
         self._import_chart, self._import_chart_dead_letters = import_chart, import_chart_dead_letters
+        self._report, self._report_dead_letters = report, report_dead_letters
         self.topic: sns.ITopic = self._topic(alarm_email)
         self.alarms: list[cloudwatch.IAlarm] = [
             *self._poll_alarms(),
@@ -118,6 +122,7 @@ class MonitoringStack(Stack):
             *self._spotify_alarms(),
             *self._load_alarms(),
             *self._import_alarms(),
+            *self._report_alarms(),
         ]
         dashboard = self._dashboard()
         self._queries()
@@ -350,6 +355,32 @@ class MonitoringStack(Stack):
             ).alarm,
         ]
 
+    def _report_alarms(self) -> list[cloudwatch.IAlarm]:
+        """What is to be done about reports that are made by themselves."""
+        return [
+            RunbookAlarm(
+                self,
+                "NotReported",
+                name=f"{self._prefix}-not-reported",
+                meaning="Reports failed five times, and their events lie in the dead letters of report.",
+                heading="Reports are not made",
+                metric=_waiting(self._report_dead_letters),
+                threshold=1,
+                tell_recovery=True,
+                notify=self.topic,
+            ).alarm,
+            RunbookAlarm(
+                self,
+                "ReportErrors",
+                name=f"{self._prefix}-report-errors",
+                meaning="report crashed, or ran out of time or memory; what it can handle does not count here.",
+                heading="The report crashes",
+                metric=self._report.function.metric_errors(statistic="Sum", period=_MOMENT),
+                threshold=1,
+                notify=self.topic,
+            ).alarm,
+        ]
+
     def _dashboard(self) -> cloudwatch.Dashboard:
         """From what matters most down: is it fresh, does anything alarm; what came in; what failed; what waits."""
         dashboard = cloudwatch.Dashboard(
@@ -400,7 +431,10 @@ class MonitoringStack(Stack):
                 [_oldest(self._transform_queue).with_(label="seconds the oldest has waited")],
             ),
         )
-        duration = self._transform.function.metric_duration(statistic="Maximum", period=_HOUR, label="transform")
+        durations = [
+            held.function.metric_duration(statistic="Maximum", period=_HOUR, label=name)
+            for name, held in (("transform", self._transform), ("report", self._report))
+        ]
         asked = [self._measured(metric, statistic="Sum", period=_DAY) for metric in (SPOTIFY_REQUESTS, RATE_LIMITED)]
         waiting = self._measured(SONGS_WAITING, statistic="Minimum", period=_DAY)
         sign_in = self._measured(
@@ -413,15 +447,16 @@ class MonitoringStack(Stack):
                 asked,
                 [waiting, *([sign_in] if self._charts else [])],
             ),
-            _graph("Milliseconds of the longest run", [duration], limit=self._transform.timeout.to_milliseconds()),
+            _graph("Milliseconds of the longest run", durations, limit=self._transform.timeout.to_milliseconds()),
         )
         return dashboard
 
     def _failures(self) -> list[cloudwatch.IMetric]:
-        functions = [("transform", self._transform), ("import_chart", self._import_chart)]
+        functions = [("transform", self._transform), ("import_chart", self._import_chart), ("report", self._report)]
         dead_letters = [
             ("transform", self._transform_dead_letters),
             ("import_chart", self._import_chart_dead_letters),
+            ("report", self._report_dead_letters),
         ]
         if self._charts:
             functions.append(("extract", self._extract))
@@ -446,6 +481,7 @@ class MonitoringStack(Stack):
             "import_chart": self._import_chart.log_group,
             "transform": self._transform.log_group,
             "enrich": self._enrich.log_group,
+            "report": self._report.log_group,
         }
         for query in LOG_QUERIES:
             logs.CfnQueryDefinition(
@@ -453,7 +489,7 @@ class MonitoringStack(Stack):
                 "".join(word.capitalize() for word in query.name.split()),
                 # A slash makes a folder of what is before it.
                 name=f"{self._prefix}/{query.name}",
-                log_group_names=[groups[function].log_group_name for function in query.functions],
+                log_group_names=[groups[function].log_group_name for function in query.functions if function in groups],
                 query_string=query.text,
             )
 
@@ -478,7 +514,9 @@ def _graph(
         title=title,
         left=list(left),
         left_y_axis=axis,
-        left_annotations=[] if limit is None else [cloudwatch.HorizontalAnnotation(value=limit, label="timeout")],
+        left_annotations=[]
+        if limit is None
+        else [cloudwatch.HorizontalAnnotation(value=limit, label="timeout of transform")],
         right=list(right),
         right_y_axis=axis,
         width=_HALF,

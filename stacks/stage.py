@@ -10,7 +10,7 @@ from constructs import Construct
 
 from lambdas.core.queries import Query
 from stacks.catalog import CatalogStack
-from stacks.compute import ComputeStack, EnrichmentSettings, Poll
+from stacks.compute import ComputeStack, EnrichmentSettings, Poll, ReportSettings
 from stacks.config import NONCURRENT_DAYS, StageConfig
 from stacks.constructs.bundling import AWS_TARGET, host_target
 from stacks.monitoring import MonitoringStack, WatchedChart
@@ -88,6 +88,13 @@ class PipelineStage(cdk.Stage):
             removal=removal,
             target=host_target() if config.emulated else AWS_TARGET,
             spotify_endpoint=spotify_endpoint if config.emulated else None,
+            reports=ReportSettings(
+                by_itself=config.report,
+                database=config.database_name,
+                workgroup=config.workgroup_name,
+                results=self.storage.results,
+                window=cdk.Duration.seconds(config.report_window_seconds),
+            ),
         )
         self.catalog = CatalogStack(
             self,
@@ -122,6 +129,8 @@ class PipelineStage(cdk.Stage):
             transform_dead_letters=self.compute.transform_dead_letters,
             import_chart=self.compute.import_chart,
             import_chart_dead_letters=self.compute.import_chart_dead_letters,
+            report=self.compute.report,
+            report_dead_letters=self.compute.report_dead_letters,
             alarm_email=config.alarm_email,
         )
         for name, value in (("project", "spotify-etl"), ("stage", config.stage)):

@@ -6,7 +6,7 @@ from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from lambdas.core.keys import QUARANTINE_PREFIX, SPOTIFY_RETENTION
+from lambdas.core.keys import QUARANTINE_PREFIX, REPORT_PREFIX, SPOTIFY_RETENTION
 from stacks.constructs.bucket import PrivateBucket
 
 
@@ -16,8 +16,9 @@ class StorageStack(Stack):
     `spotify_retention_days` counts to the day an object is gone for good: it expires `noncurrent_days` earlier, and is
     an old version until then.
 
-    Attributes: `raw` (raw documents and the quarantine; sends its events to EventBridge), `warehouse` (the tables) and
-    `results` (of Athena: a bucket of its own, so that who asks questions can be let write there and nowhere else).
+    Attributes: `raw` (raw documents and the quarantine) and `warehouse` (the tables and the reports), which send their
+    events to EventBridge, and `results` (of Athena: a bucket of its own, so that who asks questions can be let write
+    there and nowhere else).
     """
 
     def __init__(
@@ -54,7 +55,13 @@ class StorageStack(Stack):
             events=True,
         ).bucket
         self.warehouse: s3.IBucket = PrivateBucket(
-            self, "Warehouse", removal=removal, noncurrent_days=noncurrent_days
+            self,
+            "Warehouse",
+            removal=removal,
+            noncurrent_days=noncurrent_days,
+            # A report shows Spotify's content, and is made anew with each day of its chart: this one was given up.
+            expiries=[s3.LifecycleRule(id="reports", prefix=REPORT_PREFIX, expiration=spotify_days)],
+            events=True,
         ).bucket
         self.results: s3.IBucket = PrivateBucket(
             self,

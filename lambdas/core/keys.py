@@ -7,6 +7,8 @@ Raw bucket:       raw/chart=<chart>/date=<YYYY-MM-DD>/<observed_at>-<provider>-<
                   state/<service>.json
 Warehouse bucket: <table>/year=<YYYY>/<chart>.parquet   and   <table>/<table>.parquet
                   rebuild/<any of these>, while `etl rebuild` runs
+                  report/<chart>.html
+Results bucket:   athena-results/<query execution>.csv, as Athena names it
 
 Keys that the project makes hold no spaces, colons or plus signs, so that no client or event has to escape them. Those
 of the inbox are what people make them: any text of up to 1,024 bytes.
@@ -33,6 +35,10 @@ INBOX_QUARANTINE_PREFIX = f"{QUARANTINE_PREFIX}{INBOX_PREFIX}"
 STATE_PREFIX = "state/"
 SHADOW_PREFIX = "rebuild/"
 """Of the warehouse's bucket: where tables are made anew. It is no table's location, so that no query sees it."""
+REPORT_PREFIX = "report/"
+"""Of the warehouse's bucket, as well."""
+RESULTS_PREFIX = "athena-results/"
+"""Of the bucket of Athena's results."""
 SPOTIFY_RETENTION = {"retention": "spotify"}
 """Tag of raw documents that a poll fetched, and of cached answers. S3 expires them by it, for a lifecycle rule cannot
 see a provider in the middle of a key; documents without it, such as files that people bring, stay as long as their
@@ -48,6 +54,8 @@ MAX_KEY_BYTES = 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 _SHORTENED_BY_BYTES = 16 + len("-")
 _CACHED_SONG = re.compile(r"cache/tracks/(?P<song_id>[0-9A-Za-z]{22})\.json\.gz")
+
+_REPORT = re.compile(r"report/(?P<chart>[^/]+)\.html")
 
 
 @dataclass(frozen=True, order=True)
@@ -182,6 +190,19 @@ def quarantine_key(key: str) -> str:
 def state_key(service: str) -> str:
     """Where the memory of a service's rate limit is kept."""
     return f"{STATE_PREFIX}{service}.json"
+
+
+def report_key(chart: str) -> str:
+    """Where a chart's report is kept."""
+    return f"{REPORT_PREFIX}{chart}.html"
+
+
+def parse_report_key(key: str) -> str:
+    """The chart that a report is of. Raises InvalidKey if it is not the key of a report."""
+    found = _REPORT.fullmatch(key)
+    if not found:
+        raise InvalidKey(f"{key!r} is not the key of a report ({REPORT_PREFIX}<chart>.html)")
+    return found["chart"]
 
 
 def table_prefix(table: Table) -> str:

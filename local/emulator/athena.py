@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from ministack.core import iam_actions  # type: ignore[import-untyped]
 from ministack.services import athena, glue, s3  # type: ignore[import-untyped]
 
 from local.emulator import results, session, trino_sql
@@ -29,7 +30,7 @@ Response = tuple[int, Mapping[str, str], Any]
 
 
 def install() -> None:
-    """Replace the emulator's way of starting and running a query."""
+    """Replace the emulator's way of starting and running a query, and of telling whose right it takes to ask of one."""
     start = athena._start_query_execution
 
     def start_query(data: Request) -> Response:
@@ -37,6 +38,30 @@ def install() -> None:
 
     athena._start_query_execution = start_query
     athena._execute_query = _execute
+    name_resource = iam_actions.extract_resource_arn
+
+    def resource_of(service: str, *request: Any) -> str:
+        arn = str(name_resource(service, *request))
+        return _workgroup_arn(request) or arn if service == "athena" and arn == "*" else arn
+
+    iam_actions.extract_resource_arn = resource_of
+
+
+def _workgroup_arn(request: Sequence[Any]) -> str | None:
+    """The workgroup of the query that a request is about: IAM is asked for a right to that, as the request names none.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonathena.html
+    """
+    *_, body, _, region, account = request
+    try:
+        identifier = json.loads(body)["QueryExecutionId"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    # By account and region, which are not told apart before a request is let in.
+    for key, execution in list(athena._executions._data.items()):
+        if key[-1] == identifier:
+            return f"arn:aws:athena:{region}:{account}:workgroup/{execution['WorkGroup']}"
+    return None
 
 
 class EmulatedCatalog:

@@ -36,6 +36,13 @@ NAMES = (
         "the interpreter of a Lambda worker",
     ),
     Name(
+        "ministack.core.iam_actions",
+        "extract_resource_arn",
+        "(service: str, method: str, path: str, headers: dict, body: bytes, query_params: dict, region: str, "
+        "account_id: str) -> str",
+        "the workgroup that a right to a query's answer is for",
+    ),
+    Name(
         "ministack.services.athena", "_start_query_execution", "(data)", "parameters, prepared statements, work groups"
     ),
     Name(
@@ -72,6 +79,15 @@ NAMES = (
         "_put_object",
         "(bucket_name: str, key: str, body: bytes, headers: dict)",
         "writing a query's result",
+    ),
+    Name("ministack.services.lambda_svc", "_iter_all_esms", "()", "the window of an event source"),
+    Name("ministack.services.sqs", "_queues_lock", "lock", "batches of an event source"),
+    Name("ministack.services.sqs", "_queues", "AccountRegionScopedDict", "batches of an event source"),
+    Name(
+        "ministack.services.sqs",
+        "_receive_messages_for_esm",
+        "(queue_url: str, max_number: int) -> list[dict]",
+        "batches of an event source",
     ),
     Name(
         "ministack.services.cloudwatch",

@@ -47,10 +47,11 @@ def main() -> int:
     # With TLS on, MiniStack would also listen on port 443 where it may.
     app._port_is_bindable = lambda _host, _port: False
     app.app = _with_identity(app.app, os.environ.get(MARKER_VARIABLE, ""))
-    from local.emulator import athena, functions, templates
+    from local.emulator import athena, batches, functions, templates
 
     functions.install(Path(interpreter))
     athena.install()
+    batches.install()
     for line in templates.install():
         _log.warning("%s", line)
     sys.argv = sys.argv[:1]

@@ -63,14 +63,16 @@ def host_target() -> BundleTarget:
 class FunctionBundle:
     """The asset of one function.
 
-    `project` is the folder that holds `lambdas/`, `function` the package in it. Installed dependencies are kept under
-    `cache`, so that they are installed once for any lock file and target.
+    `project` is the folder that holds `lambdas/`, `function` the package in it. `ships` are further folders of the
+    project whose files the function reads. Installed dependencies are kept under `cache`, so that they are installed
+    once for any lock file and target.
     """
 
     project: Path
     function: str
     target: BundleTarget
     cache: Path
+    ships: tuple[str, ...] = ()
 
     @property
     def requirements(self) -> Path:
@@ -81,9 +83,9 @@ class FunctionBundle:
         """The project's own files in the asset, in order."""
         package = self.project / PACKAGE
         yield package / "__init__.py"
-        for folder in (SHARED, self.function):
-            for path in sorted((package / folder).rglob("*")):
-                inside = path.relative_to(package)
+        for folder in (package / SHARED, package / self.function, *(self.project / name for name in self.ships)):
+            for path in sorted(folder.rglob("*")):
+                inside = path.relative_to(folder.parent)
                 if path.is_file() and not any(_NOT_SHIPPED("", [part]) for part in inside.parts):
                     yield path
 

@@ -23,8 +23,9 @@ class PipelineFunction(Construct):
     """A Lambda function with a role, a log group and an asset of its own.
 
     The role may write the function's logs, and do what `grants` say: nothing else, and nothing is added behind the
-    scenes. `package` is the function's folder under `lambdas/`, whose `handler.handler` is called. To `environment` is
-    added CODE_VERSION, the asset's hash: what the function leaves behind can say which code it was.
+    scenes. `package` is the function's folder under `lambdas/`, whose `handler.handler` is called; `ships` are further
+    folders of the project that its asset holds. To `environment` is added CODE_VERSION, the asset's hash: what the
+    function leaves behind can say which code it was.
 
     `on_failure` takes the events of asynchronous invocations that failed; they are not tried again, for every caller of
     these functions calls again by itself. Default: none, for a function that is never called asynchronously.
@@ -47,6 +48,7 @@ class PipelineFunction(Construct):
         removal: RemovalPolicy,
         target: BundleTarget,
         on_failure: sqs.IQueue | None = None,
+        ships: tuple[str, ...] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         self.timeout = timeout
@@ -67,7 +69,9 @@ class PipelineFunction(Construct):
             *grants,
         ):
             self.role.add_to_principal_policy(grant)
-        bundle = FunctionBundle(project=PROJECT, function=package, target=target, cache=PROJECT / ".local" / "bundles")
+        bundle = FunctionBundle(
+            project=PROJECT, function=package, target=target, cache=PROJECT / ".local" / "bundles", ships=ships
+        )
         self.function: lambda_.IFunction = lambda_.Function(
             self,
             "Function",

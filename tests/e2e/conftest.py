@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambdas.core.keys import REPORT_PREFIX
 from local.emulator import lifecycle
 from tests.payloads import REPOSITORY
 
@@ -99,10 +100,11 @@ class Etl:
         return name
 
     def objects(self, kind: str) -> dict[str, bytes]:
-        """Every object of a bucket."""
+        """Every object of a bucket, but for reports: they are made in their own time."""
         s3, bucket = self.s3, self.bucket(kind)
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        keys = [key for key in keys if not key.startswith(REPORT_PREFIX)]
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
     def invoke(self, function: str, event: object) -> Any:

@@ -211,10 +211,10 @@ class SecureStage:
             log=base64.b64decode(answer.get("LogResult", "")).decode(),
         )
 
-    def tell(self, function: str, key: str) -> Invocation:
-        """Hand a function (Transform, ImportChart) the event of an object of the raw bucket, as its queue would."""
+    def tell(self, function: str, key: str, *, bucket: str = "RawBucket") -> Invocation:
+        """Hand a function (Transform, ImportChart, Report) the event of an object, as its queue would."""
         event = json.loads(_EVENT.read_text("utf-8"))
-        event["detail"]["bucket"]["name"] = self.physical("RawBucket")
+        event["detail"]["bucket"]["name"] = self.physical(bucket)
         event["detail"]["object"]["key"] = key
         return self.invoke(function, {"Records": [{"messageId": "only", "body": json.dumps(event)}]})
 
@@ -230,7 +230,7 @@ class SecureStage:
     @contextmanager
     def without_poller(self) -> Iterator[None]:
         """For a while nothing takes messages from the queues, so that only the test calls their functions."""
-        identifiers = [self.physical(name) for name in ("TransformBatches", "ImportChartBatches")]
+        identifiers = [self.physical(name) for name in ("TransformBatches", "ImportChartBatches", "ReportBatches")]
         for identifier in identifiers:
             self.functions.update_event_source_mapping(UUID=identifier, Enabled=False)
         try:

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from cli import aws_stage, cdk
-from cli.athena import Athena
 from cli.stage import Stage, load_config
+from lambdas.core.adapters.athena import Athena
 from lambdas.core.documents import encode
 from local.emulator import lifecycle
 from local.emulator.lifecycle import Endpoint

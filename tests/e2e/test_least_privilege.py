@@ -21,13 +21,17 @@ from lambdas.core.keys import (
     INBOX_QUARANTINE_PREFIX,
     QUARANTINE_PREFIX,
     RAW_PREFIX,
+    REPORT_PREFIX,
+    RESULTS_PREFIX,
     STATE_PREFIX,
     chart_prefix,
+    chart_year_key,
     quarantine_key,
+    report_key,
     state_key,
     table_prefix,
 )
-from lambdas.core.schema import TABLES
+from lambdas.core.schema import SNAPSHOTS, TABLES
 from local.emulator import lifecycle
 from local.spotify.model import chart
 from tests.documents import cached_song, csv_answer, csv_file, csv_row, document, track
@@ -161,8 +165,9 @@ def test_of_a_batch_the_message_that_failed_comes_again_alone_and_lies_in_the_de
 def test_no_queue_lets_in_anyone_but_the_rule_that_fills_it(stage: SecureStage) -> None:
     """What a role does not have to be granted: the policies of the queues themselves, which EventBridge needs."""
     events = stage.endpoint.client("events")
-    documents, files = (
-        events.describe_rule(Name=stage.physical(name))["Arn"] for name in ("RawDocumentCreated", "FileDropped")
+    documents, files, days = (
+        events.describe_rule(Name=stage.physical(name))["Arn"]
+        for name in ("RawDocumentCreated", "FileDropped", "ChartChanged")
     )
     let_in: dict[str, list[tuple[str, str]]] = {}
     for name, (kind, _) in stage.resources.items():
@@ -181,6 +186,8 @@ def test_no_queue_lets_in_anyone_but_the_rule_that_fills_it(stage: SecureStage) 
         "TransformQueueDeadLettersQueue": [("events.amazonaws.com", documents)],
         "ImportChartQueue": [("events.amazonaws.com", files)],
         "ImportChartQueueDeadLettersQueue": [("events.amazonaws.com", files)],
+        "ReportQueue": [("events.amazonaws.com", days)],
+        "ReportQueueDeadLettersQueue": [("events.amazonaws.com", days)],
     }
 
 
@@ -214,11 +221,32 @@ def _count_calls_from_nothing(stage: SecureStage) -> str:
 
 
 def _load_into_empty_tables(stage: SecureStage) -> str:
-    stage.empty("WarehouseBucket")
+    _empty_tables(stage)
     loaded = stage.tell("Transform", GOOD_KEY)
     if loaded.raised or loaded.payload["batchItemFailures"]:
         return loaded.told
-    assert len(stage.keys("WarehouseBucket")) == len(TABLES), loaded.told
+    held = [key for key in stage.keys("WarehouseBucket") if not key.startswith(REPORT_PREFIX)]
+    assert len(held) == len(TABLES), loaded.told
+    return ""
+
+
+def _empty_tables(stage: SecureStage) -> None:
+    for table in TABLES:
+        stage.empty("WarehouseBucket", table_prefix(table))
+
+
+def _report(stage: SecureStage) -> str:
+    """The first report of a chart, and of another one, all of whose days are gone, none any more."""
+    loaded = _load_into_empty_tables(stage)
+    assert not loaded, loaded
+    stage.empty("WarehouseBucket", REPORT_PREFIX)
+    assert stage.store("WarehouseBucket").put_new(report_key("gone"), b"of a chart that was withdrawn")
+    for chart_, left in ((GOOD.chart, ["gone", GOOD.chart]), ("gone", [GOOD.chart])):
+        key = chart_year_key(SNAPSHOTS, chart_, GOOD.chart_date.year)
+        told = stage.tell("Report", key, bucket="WarehouseBucket")
+        if told.raised or told.payload["batchItemFailures"]:
+            return told.told
+        assert stage.keys("WarehouseBucket", REPORT_PREFIX) == [report_key(chart) for chart in left], told.told
     return ""
 
 
@@ -287,6 +315,7 @@ LOAD_INTO_EMPTY_TABLES = Scenario("load a document into empty tables", _load_int
 LOAD_AN_ANSWER = Scenario("load an answer about a song", _load_an_answer)
 ENRICH = Scenario("ask about the songs of a chart file", _enrich)
 QUARANTINE = Scenario("quarantine a bad document anew", _quarantine_a_document_that_has_another_record)
+REPORT = Scenario("make a chart's report, and remove another's", _report)
 IMPORT_A_FILE = Scenario("import a dropped file", _import_a_file)
 QUARANTINE_A_FILE = Scenario("quarantine a dropped file anew", _quarantine_a_file_that_is_bad_for_another_reason)
 
@@ -315,6 +344,13 @@ PROOFS: dict[str, Scenario] = {
     "Enrich: s3:GetObject on WarehouseBucket/chart_entries/*": ENRICH,
     "Enrich: s3:ListBucket on WarehouseBucket": ENRICH,
     "Enrich: ssm:GetParameter on parameter/spotify-etl/local/spotify": ENRICH,
+    "Report: athena:StartQueryExecution on workgroup/spotify-local": REPORT,
+    "Report: athena:GetQueryExecution on workgroup/spotify-local": REPORT,
+    "Report: athena:GetQueryResults on workgroup/spotify-local": REPORT,
+    "Report: s3:ListBucket on WarehouseBucket": REPORT,
+    "Report: s3:GetObject on WarehouseBucket/report/*": REPORT,
+    "Report: s3:PutObject on WarehouseBucket/report/*": REPORT,
+    "Report: s3:DeleteObject on WarehouseBucket/report/*": REPORT,
 } | {
     f"Transform: {action} on WarehouseBucket/{table_prefix(table)}*": LOAD_INTO_EMPTY_TABLES
     for table in TABLES
@@ -342,6 +378,7 @@ _OWN_LOGS = "the emulator writes a function's log by itself, not as its role"
 _CONSUME = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
 _OWN_POLLER = "the emulator's event source polls by itself, not as the function's role"
 _MISSING_KEYS = "the emulator answers 404 for a missing key to whoever may get it, where S3 answers 403 without this"
+_BEHIND_ATHENA = "the emulator's Athena looks up tables, reads them and writes results by itself, not as who asks"
 _EXTRACT_TEST = (
     "tests/infra/test_permissions.py::test_extract_may_only_add_and_read_raw_documents_and_read_its_own_parameter"
 )
@@ -355,6 +392,9 @@ _IMPORT_TEST = (
 _ENRICH_TEST = (
     "tests/infra/test_permissions.py::"
     "test_enrich_may_only_read_songs_and_charts_keep_answers_and_limits_and_read_its_own_parameter"
+)
+_REPORT_TEST = (
+    "tests/infra/test_permissions.py::test_report_may_only_ask_through_its_stages_workgroup_and_write_reports"
 )
 _SCHEDULER_TEST = (
     "tests/infra/test_permissions.py::"
@@ -400,6 +440,51 @@ UNENFORCED = (
     Unenforced("ImportChart", _WRITE_LOGS, ("log-group:ImportChartLogs:*",), _OWN_LOGS, _IMPORT_TEST),
     Unenforced("ImportChart", ("s3:ListBucket",), ("RawBucket",), _MISSING_KEYS, _IMPORT_TEST),
     Unenforced("ImportChart", _CONSUME, ("ImportChartQueue",), _OWN_POLLER, _IMPORT_TEST),
+    Unenforced("Report", _WRITE_LOGS, ("log-group:ReportLogs:*",), _OWN_LOGS, _REPORT_TEST),
+    Unenforced("Report", _CONSUME, ("ReportQueue",), _OWN_POLLER, _REPORT_TEST),
+    Unenforced(
+        "Report",
+        ("athena:StopQueryExecution",),
+        ("workgroup/spotify-local",),
+        "nothing has to be stopped where every question is answered",
+        _REPORT_TEST,
+    ),
+    Unenforced(
+        "Report",
+        ("glue:GetDatabase",),
+        ("catalog", "database/default", "database/spotify_local"),
+        _BEHIND_ATHENA,
+        _REPORT_TEST,
+    ),
+    Unenforced(
+        "Report",
+        ("glue:GetPartitions", "glue:GetTable"),
+        ("catalog", "database/spotify_local", *(f"table/spotify_local/{table.name}" for table in TABLES)),
+        _BEHIND_ATHENA,
+        _REPORT_TEST,
+    ),
+    Unenforced(
+        "Report",
+        ("s3:GetObject",),
+        tuple(f"WarehouseBucket/{table_prefix(table)}*" for table in TABLES),
+        _BEHIND_ATHENA,
+        _REPORT_TEST,
+    ),
+    Unenforced("Report", ("s3:GetBucketLocation",), ("WarehouseBucket", "ResultsBucket"), _BEHIND_ATHENA, _REPORT_TEST),
+    Unenforced(
+        "Report",
+        ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"),
+        (f"ResultsBucket/{RESULTS_PREFIX}*",),
+        _BEHIND_ATHENA,
+        _REPORT_TEST,
+    ),
+    Unenforced(
+        "Report",
+        ("s3:ListBucket", "s3:ListBucketMultipartUploads"),
+        ("ResultsBucket",),
+        _BEHIND_ATHENA,
+        _REPORT_TEST,
+    ),
     Unenforced(
         "Scheduler",
         ("lambda:InvokeFunction",),
@@ -508,6 +593,7 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
         stage.only("Transform", _proven(stage, "Transform")),
         stage.only("ImportChart", _proven(stage, "ImportChart")),
         stage.only("Enrich", _proven(stage, "Enrich")),
+        stage.only("Report", _proven(stage, "Report")),
     ):
         began = datetime.now(UTC)
         function = stage.functions.get_function_configuration(FunctionName=stage.physical("ExtractFunction"))
@@ -545,6 +631,14 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
             ),
             what="a document and a file come through the queues into empty tables",
         )
+        eventually(
+            lambda: (
+                {report_key("without-rights"), report_key("dropped-without-rights")}
+                <= set(stage.keys("WarehouseBucket", REPORT_PREFIX))
+            ),
+            what="both charts have a report",
+            seconds=180,
+        )
         gone = stage.tell("ImportChart", f"{INBOX_PREFIX}gone.csv")
         assert gone.payload == {"batchItemFailures": []}, gone.told
         with stage.without_poller():
@@ -561,7 +655,7 @@ def test_what_is_listed_as_unenforced_is_not_missed_when_taken_away(stage: Secur
         )
         assert json.loads(failure[0]["Body"])["requestPayload"] == {"calls": 1}
 
-        for name in ("ExtractLogs", "TransformLogs", "ImportChartLogs", "EnrichLogs"):
+        for name in ("ExtractLogs", "TransformLogs", "ImportChartLogs", "EnrichLogs", "ReportLogs"):
             assert _logged_since(stage, name, began), name
         eventually(
             lambda: crawler.get_crawler(Name=stage.physical("Crawler"))["Crawler"]["State"] == "READY",

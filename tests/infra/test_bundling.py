@@ -12,25 +12,33 @@ import pytest
 from lambdas.core.errors import ConfigurationError
 from stacks.constructs import bundling
 from stacks.constructs.bundling import AWS_TARGET, BundleTarget, FunctionBundle, find_uv, host_target
-from tests.infra.templates import PROJECT
+from tests.infra.templates import PROJECT, Synthesis
 
 NEEDS = {
     "extract": {"msgspec", "spotipy"},
     "import_chart": {"msgspec"},
     "transform": {"msgspec", "arro3"},
     "enrich": {"msgspec", "spotipy", "arro3"},
+    "report": {"msgspec", "jinja2"},
 }
 """What each function brings with it, of what not all of them need."""
 FUNCTIONS = tuple(NEEDS)
+SHIPS = {"report": ("queries",)}
+"""Folders of the project that a function reads."""
 MAX_BYTES = 60 * 2**20
 # The tags of shared objects that Lambda's arm64 Python 3.14 loads: its own, or the stable ABI.
 _LOADABLE = (".cpython-314-aarch64-linux-gnu.so", ".abi3.so")
 
 
+def _bundle(project: Path, function: str, *, cache: Path, target: BundleTarget = AWS_TARGET) -> FunctionBundle:
+    """The bundle as the stacks have it."""
+    return FunctionBundle(project=project, function=function, target=target, cache=cache, ships=SHIPS.get(function, ()))
+
+
 def test_every_function_is_bundled_for_lambda_whole_small_and_without_what_the_runtime_has(tmp_path: Path) -> None:
     for function in FUNCTIONS:
         asset = tmp_path / function
-        FunctionBundle(project=PROJECT, function=function, target=AWS_TARGET, cache=tmp_path / "cache").write(asset)
+        _bundle(PROJECT, function, cache=tmp_path / "cache").write(asset)
 
         assert (asset / "lambdas" / function / "handler.py").is_file()
         assert (asset / "lambdas" / "core" / "schema.py").is_file()
@@ -38,8 +46,10 @@ def test_every_function_is_bundled_for_lambda_whole_small_and_without_what_the_r
         assert {path.name for path in (asset / "lambdas").iterdir() if path.is_dir()} == {"core", function}
 
         top = {path.name for path in asset.iterdir()}
-        assert top & {"msgspec", "spotipy", "arro3"} == NEEDS[function]
+        assert top & {"msgspec", "spotipy", "arro3", "jinja2"} == NEEDS[function]
         assert not top & {"boto3", "botocore", "pytest", "bin", ".lock", "tests", "stacks"}
+        shipped = {path.name: path.read_bytes() for path in (asset / "queries").glob("*")}
+        assert shipped == (_questions() if function == "report" else {})
         files = [path for path in asset.rglob("*") if path.is_file()]
         assert not [path for path in files if path.suffix == ".pyc" or path.name.startswith("requirements")]
         assert not [path for path in files if path.is_symlink()]
@@ -53,6 +63,19 @@ def test_every_function_is_bundled_for_lambda_whole_small_and_without_what_the_r
         assert sum(path.stat().st_size for path in files) < MAX_BYTES
 
 
+def _questions() -> dict[str, bytes]:
+    """The files of queries/, which are deployed as named queries, too."""
+    return {path.name: path.read_bytes() for path in (PROJECT / "queries").iterdir()}
+
+
+def test_a_function_ships_what_its_stack_says(synthesis: Synthesis) -> None:
+    for function in FUNCTIONS:
+        wanted = _bundle(PROJECT, function, cache=PROJECT / ".local").asset_hash()
+        environment = f'"CODE_VERSION": "{wanted}"'
+        templates = [file.read_text("utf-8") for file in synthesis.files if "devcompute" in file.name]
+        assert [environment in text for text in templates] == [True], function
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project of the functions and a core, without anything to install."""
@@ -63,14 +86,14 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "lambdas" / "__init__.py").touch()
     for function in FUNCTIONS:
         (tmp_path / "lambdas" / function / "requirements.txt").write_text("")
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "queries" / "top.sql").write_text("SELECT 1\n")
     return tmp_path
 
 
 def _hashes(project: Path, target: BundleTarget = AWS_TARGET) -> dict[str, str]:
     return {
-        function: FunctionBundle(
-            project=project, function=function, target=target, cache=project / "cache"
-        ).asset_hash()
+        function: _bundle(project, function, cache=project / "cache", target=target).asset_hash()
         for function in FUNCTIONS
     }
 
@@ -81,6 +104,8 @@ CHANGES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "the core": (lambda p: (p / "lambdas/core/code.py").write_text("NAME = 1\n"), set(FUNCTIONS)),
     "a new file": (lambda p: (p / "lambdas/extract/more.py").touch(), {"extract"}),
     "a renamed file": (lambda p: (p / "lambdas/core/code.py").rename(p / "lambdas/core/c.py"), set(FUNCTIONS)),
+    "a question": (lambda p: (p / "queries/top.sql").write_text("SELECT 2\n"), {"report"}),
+    "a new question": (lambda p: (p / "queries/more.sql").touch(), {"report"}),
     "what is not shipped": (lambda p: (p / "lambdas/extract/requirements.in").write_text("x\n"), set()),
     "bytecode": (lambda p: (p / "lambdas/core/code.pyc").write_text("x"), set()),
     "an editor's file": (lambda p: (p / "lambdas/core/.code.py.swp").write_text("x"), set()),

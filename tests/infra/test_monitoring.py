@@ -36,6 +36,8 @@ LOAD_ALARMS = {
     "transform-errors": ("AWS/Lambda Errors", "Sum", MOMENT, 1, ">= 1"),
     "not-imported": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", MOMENT, 1, ">= 1"),
     "import-chart-errors": ("AWS/Lambda Errors", "Sum", MOMENT, 1, ">= 1"),
+    "not-reported": ("AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum", MOMENT, 1, ">= 1"),
+    "report-errors": ("AWS/Lambda Errors", "Sum", MOMENT, 1, ">= 1"),
     "transform-throttled": ("AWS/Lambda Throttles", "Sum", MOMENT, 3, ">= 1"),
     "transform-slow": ("AWS/Lambda Duration", "Maximum", MOMENT, 1, "> 96000"),
 }
@@ -57,6 +59,7 @@ TELL_RECOVERY = {name for name in POLL_ALARMS if name.startswith("out-of-date")}
     "sign-in-ends",
     "not-loaded",
     "not-imported",
+    "not-reported",
     "waiting",
 }
 _COMPARISONS = {
@@ -162,6 +165,8 @@ def test_an_alarm_watches_the_queue_or_function_that_it_names(synthesis: Synthes
         "transform-errors": ("FunctionName", "TransformFunction"),
         "not-imported": ("QueueName", "ImportChartQueueDeadLettersQueue"),
         "import-chart-errors": ("FunctionName", "ImportChartFunction"),
+        "not-reported": ("QueueName", "ReportQueueDeadLettersQueue"),
+        "report-errors": ("FunctionName", "ReportFunction"),
         "transform-throttled": ("FunctionName", "TransformFunction"),
         "transform-slow": ("FunctionName", "TransformFunction"),
     }
@@ -199,7 +204,7 @@ def test_the_bill_is_known(synthesis: Synthesis) -> None:
     for config, template in synthesis.of("monitoring"):
         charts = len(config.charts)
         # Ten alarms of an account are free, and three dashboards: https://aws.amazon.com/cloudwatch/pricing/.
-        assert len(alarms_of(config, template)) == 8 + (3 + charts if charts else 0)
+        assert len(alarms_of(config, template)) == 10 + (3 + charts if charts else 0)
         assert len(resources(template, "AWS::CloudWatch::Dashboard")) == 1
         kinds = {resource["Type"] for resource in template["Resources"].values()}
         assert not kinds & {"AWS::CloudWatch::CompositeAlarm", "AWS::KMS::Key", "AWS::CloudWatch::AnomalyDetector"}
@@ -396,4 +401,4 @@ def test_the_dashboard_of_a_stage_of_very_many_charts_shows_all_alarms_a_hundred
     template = made.templates["dev", "monitoring"]
     shown = [len(widget["properties"].get("alarms", [])) for widget in widgets(template)]
     assert max(shown) <= 100
-    assert sum(shown) == len(resources(template, "AWS::CloudWatch::Alarm")) == 106
+    assert sum(shown) == len(resources(template, "AWS::CloudWatch::Alarm")) == 108

@@ -44,7 +44,7 @@ EXCUSED = {
 }
 # A star in an ARN that is excused: the objects under one prefix, or the streams of the crawlers' log group.
 _EXCUSED_STAR = re.compile(
-    r"AwsSolutions-IAM5\[Resource::(spotify-etl-\w+-storage:\w+/(?:\w+/)+\*|arn:.*:log-group:/aws-glue/crawlers:\*)\]"
+    r"AwsSolutions-IAM5\[Resource::(spotify-etl-\w+-storage:\w+/(?:[\w-]+/)+\*|arn:.*:log-group:/aws-glue/crawlers:\*)\]"
 )
 T = TypeVar("T")
 

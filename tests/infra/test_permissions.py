@@ -11,6 +11,8 @@ from lambdas.core.keys import (
     INBOX_PREFIX,
     QUARANTINE_PREFIX,
     RAW_PREFIX,
+    REPORT_PREFIX,
+    RESULTS_PREFIX,
     STATE_PREFIX,
     table_prefix,
 )
@@ -41,10 +43,10 @@ def test_every_role_is_for_one_function_or_service_and_no_other_resource_of_ours
 ) -> None:
     for config, template in synthesis.of("compute"):
         roles = {text_of(fn["Properties"]["Role"]) for fn in resources(template, "AWS::Lambda::Function").values()}
-        assert len(roles) == 4
-        assert len(resources(template, "AWS::IAM::Role")) == (5 if config.charts else 4)
+        assert len(roles) == 5
+        assert len(resources(template, "AWS::IAM::Role")) == (6 if config.charts else 5)
         # Nothing hidden: CDK adds helper functions of its own for several conveniences, which we do without.
-        assert len(resources(template, "AWS::Lambda::Function")) == 4
+        assert len(resources(template, "AWS::Lambda::Function")) == 5
     for template in synthesis.templates.values():
         assert not [held["Type"] for held in template["Resources"].values() if held["Type"].startswith("Custom::")]
 
@@ -131,6 +133,42 @@ def test_enrich_may_only_read_songs_and_charts_keep_answers_and_limits_and_read_
         }
 
 
+def test_report_may_only_ask_through_its_stages_workgroup_and_write_reports(synthesis: Synthesis) -> None:
+    tables = {f"s3:GetObject {{Warehouse}}/{table_prefix(t)}*" for t in TABLES}
+    for config, template in synthesis.of("compute"):
+        own = "{AWS::Region}:{AWS::AccountId}"
+        glue = f"arn:{{AWS::Partition}}:glue:{own}"
+        database = f"{glue}:database/{config.database_name}"
+        named = {f"{glue}:catalog", database, *(f"{glue}:table/{config.database_name}/{t.name}" for t in TABLES)}
+        catalog = synthesis.templates[config.stage, "catalog"]
+        assert one(catalog, "AWS::Athena::WorkGroup")["Name"] == config.workgroup_name
+        assert one(catalog, "AWS::Glue::Database")["DatabaseInput"]["Name"] == config.database_name
+        assert _allowed(template, "ReportRole") == tables | {
+            "logs:CreateLogStream {ReportLogs.Arn}",
+            "logs:PutLogEvents {ReportLogs.Arn}",
+            *(
+                f"athena:{action} arn:{{AWS::Partition}}:athena:{own}:workgroup/{config.workgroup_name}"
+                for action in ("GetQueryExecution", "GetQueryResults", "StartQueryExecution", "StopQueryExecution")
+            ),
+            # Athena looks at the catalog's database `default` whatever it is asked.
+            *(f"glue:GetDatabase {where}" for where in (f"{glue}:catalog", f"{glue}:database/default", database)),
+            *(f"glue:{action} {where}" for action in ("GetTable", "GetPartitions") for where in named),
+            "s3:GetBucketLocation {Warehouse}",
+            "s3:ListBucket {Warehouse}",
+            *(
+                f"s3:{action} {{Results}}/{RESULTS_PREFIX}*"
+                for action in ("AbortMultipartUpload", "GetObject", "ListMultipartUploadParts", "PutObject")
+            ),
+            "s3:GetBucketLocation {Results}",
+            "s3:ListBucket {Results}",
+            "s3:ListBucketMultipartUploads {Results}",
+            *(f"s3:{action} {{Warehouse}}/{REPORT_PREFIX}*" for action in ("DeleteObject", "GetObject", "PutObject")),
+            "sqs:DeleteMessage {ReportQueue.Arn}",
+            "sqs:GetQueueAttributes {ReportQueue.Arn}",
+            "sqs:ReceiveMessage {ReportQueue.Arn}",
+        }
+
+
 def test_a_schedule_of_enrichments_may_only_call_enrich_and_has_a_group_of_its_own(tmp_path: Path) -> None:
     made = synthesize(tmp_path, load_stages({"dev": {"enrichment_schedule": "cron(30 3 * * ? *)"}}))
     template = made.templates["dev", "compute"]
@@ -177,7 +215,7 @@ def test_buckets_queues_and_topics_refuse_connections_without_tls(synthesis: Syn
         kinds = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
         holders = {name for kind in kinds for name in resources(template, kind)}
         assert secured == holders
-        assert len(holders) == {"storage": 3, "compute": 6, "catalog": 0, "monitoring": 1}[part]
+        assert len(holders) == {"storage": 3, "compute": 8, "catalog": 0, "monitoring": 1}[part]
 
 
 def test_no_template_holds_a_secret_or_more_environment_than_it_needs(synthesis: Synthesis) -> None:
@@ -189,6 +227,7 @@ def test_no_template_holds_a_secret_or_more_environment_than_it_needs(synthesis:
             *("STAGE", "CODE_VERSION", "RAW_BUCKET", "WAREHOUSE_BUCKET", "SPOTIFY_CREDENTIALS_PARAMETER"),
             *("SONG_REFRESH_DAYS", "ENRICHMENT_CALLS_PER_RUN"),
         },
+        "Report": {"STAGE", "CODE_VERSION", "WAREHOUSE_BUCKET", "ATHENA_DATABASE", "ATHENA_WORKGROUP"},
     }
     for config, template in synthesis.of("compute"):
         for name, function in resources(template, "AWS::Lambda::Function").items():
@@ -213,7 +252,7 @@ def _allowed(template: Template, role: str) -> set[str]:
             suffix = f" if {key} is {value}"
         for action in as_list(statement["Action"]):
             for resource in as_list(statement["Resource"]):
-                name = re.sub(r"ExportsOutputFnGetAtt(Raw|Warehouse)Bucket\w+", r"\1", text_of(resource))
+                name = re.sub(r"ExportsOutputFnGetAtt(Raw|Warehouse|Results)Bucket\w+", r"\1", text_of(resource))
                 name = re.sub(r"(?<=[a-z])[0-9A-F]{8}(?=\.Arn)", "", name)
                 allowed.add(f"{action} {name}{suffix}")
     return allowed

@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import msgspec
 
-from lambdas.core.keys import CACHED_SONGS_PREFIX, INBOX_PREFIX, INBOX_QUARANTINE_PREFIX, QUARANTINE_PREFIX, RAW_PREFIX
+from lambdas.core.keys import (
+    CACHED_SONGS_PREFIX,
+    INBOX_PREFIX,
+    INBOX_QUARANTINE_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    REPORT_PREFIX,
+    RESULTS_PREFIX,
+    table_prefix,
+)
+from lambdas.core.schema import SNAPSHOTS, SONG_ARTISTS, TABLES
 from lambdas.core.sources import PolledChart
-from stacks.config import NONCURRENT_DAYS
-from tests.infra.templates import PARTS, STAND_IN, Synthesis, Template, as_list, grants, one, resources, text_of
+from stacks.config import NONCURRENT_DAYS, load_stages
+from tests.infra.templates import (
+    PARTS,
+    STAND_IN,
+    Synthesis,
+    Template,
+    as_list,
+    grants,
+    one,
+    resources,
+    synthesize,
+    text_of,
+)
 
 STATEFUL = {
     "storage": {"RawBucket672A0DBB", "ResultsBucket46167C27", "WarehouseBucket56A35794"},
@@ -21,6 +44,9 @@ STATEFUL = {
         "ImportChartLogsB499FE70",
         "ImportChartQueueBD8E758A",
         "ImportChartQueueDeadLettersQueue4A3684E1",
+        "ReportLogsAA3E998E",
+        "ReportQueueDeadLettersQueue4FC25977",
+        "ReportQueueF1965D5F",
         "TransformLogs6C6200D4",
         "TransformQueue0BE23189",
         "TransformQueueDeadLettersQueueC762A2C8",
@@ -61,6 +87,9 @@ OUTPUTS = {
         "ImportChartQueueUrl",
         "ImportChartDeadLettersUrl",
         "CredentialsParameterName",
+        "ReportDeadLettersUrl",
+        "ReportFunctionName",
+        "ReportQueueUrl",
     },
     "catalog": {"DatabaseName", "WorkgroupName", "CrawlerName"},
     "monitoring": {"AlarmTopicArn", "DashboardName"},
@@ -109,7 +138,7 @@ def test_every_asynchronous_edge_ends_in_dead_letters(synthesis: Synthesis) -> N
             ],
         }
         assert {kind: len(ends) for kind, ends in edges.items()} == {
-            "rule target": 2,
+            "rule target": 3,
             "schedule": len(config.charts),
             "asynchronous invocation": 2,
         }
@@ -124,7 +153,11 @@ def test_a_failed_poll_is_not_repeated_behind_the_next_polls_back(synthesis: Syn
 
 def test_a_message_stays_hidden_for_six_timeouts_and_the_window(synthesis: Synthesis) -> None:
     for config, template in synthesis.of("compute"):
-        for function, window in (("Transform", config.batch_window_seconds), ("ImportChart", 0)):
+        for function, window in (
+            ("Transform", config.batch_window_seconds),
+            ("ImportChart", 0),
+            ("Report", config.report_window_seconds),
+        ):
             timeout = one(template, "AWS::Lambda::Function", function)["Timeout"]
             mapping = one(template, "AWS::Lambda::EventSourceMapping", function)
             assert mapping.get("MaximumBatchingWindowInSeconds", 0) == window
@@ -136,7 +169,7 @@ def test_a_batch_fails_by_the_message_and_concurrency_is_held_by_the_event_sourc
     for config, template in synthesis.of("compute"):
         mappings = {
             function: one(template, "AWS::Lambda::EventSourceMapping", function)
-            for function in ("Transform", "ImportChart")
+            for function in ("Transform", "ImportChart", "Report")
         }
         assert len(resources(template, "AWS::Lambda::EventSourceMapping")) == len(mappings)
         for mapping in mappings.values():
@@ -158,39 +191,48 @@ _WRITES = {"s3:PutObject", "s3:PutObjectTagging", "s3:CopyObject"}
 
 
 def called_by(template: Template) -> dict[str, list[str]]:
-    """The prefixes of the raw bucket whose objects call a function, by rule, queue and event source."""
+    """Bucket and prefix of the objects that call a function, by rule, queue and event source."""
     called: dict[str, list[str]] = {}
     mappings = [mapping["Properties"] for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values()]
     for rule in resources(template, "AWS::Events::Rule").values():
         pattern = rule["Properties"]["EventPattern"]
-        (bucket,) = pattern["detail"]["bucket"]["name"]
-        assert "RawBucket" in text_of(bucket)
+        (bucket,) = map(_bucket_in, map(text_of, pattern["detail"]["bucket"]["name"]))
         assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
         (target,) = rule["Properties"]["Targets"]
         for mapping in mappings:
             if mapping["EventSourceArn"] == target["Arn"]:
                 function = mapping["FunctionName"]["Ref"].partition("Function")[0]
-                called[function] = [match["prefix"] for match in pattern["detail"]["object"]["key"]]
+                called[function] = [f"{bucket}/{match['prefix']}" for match in pattern["detail"]["object"]["key"]]
     return called
 
 
 def written_by(template: Template, function: str) -> list[str]:
-    """The prefixes of the raw bucket under which a function may write."""
+    """Bucket and prefix under which a function may write. Athena's results, in a third bucket, call nobody."""
     return [
-        where.partition("}/")[2].removesuffix("*")
+        f"{_bucket_in(where)}/{where.partition('}/')[2].removesuffix('*')}"
         for statement in grants(template, f"{function}Role")
         if _WRITES & set(as_list(statement["Action"]))
         for where in map(text_of, as_list(statement["Resource"]))
-        if "RawBucket" in where
+        if "Bucket" in where
     ]
 
 
-def test_what_comes_into_the_raw_bucket_calls_transform_and_what_is_dropped_calls_the_import(
+def _bucket_in(arn: str) -> str:
+    found = re.search(r"(Raw|Warehouse|Results)Bucket", arn)
+    assert found, arn
+    return found[1]
+
+
+def test_what_comes_in_calls_transform_what_is_dropped_the_import_and_a_day_that_is_done_the_report(
     synthesis: Synthesis,
 ) -> None:
     for _, template in synthesis.of("compute"):
-        assert called_by(template) == {"Transform": [RAW_PREFIX, CACHED_SONGS_PREFIX], "ImportChart": [INBOX_PREFIX]}
-        assert len(resources(template, "AWS::Events::Rule")) == 2
+        assert called_by(template) == {
+            "Transform": [f"Raw/{RAW_PREFIX}", f"Raw/{CACHED_SONGS_PREFIX}"],
+            "ImportChart": [f"Raw/{INBOX_PREFIX}"],
+            "Report": [f"Warehouse/{table_prefix(SNAPSHOTS)}", f"Warehouse/{table_prefix(SONG_ARTISTS)}"],
+        }
+        assert len(resources(template, "AWS::Events::Rule")) == 3
 
 
 def test_no_function_can_start_itself_by_what_it_or_a_function_that_it_starts_may_write(synthesis: Synthesis) -> None:
@@ -207,19 +249,33 @@ def test_no_function_can_start_itself_by_what_it_or_a_function_that_it_starts_ma
             }
             for function in called
         }
-        assert starts == {"Transform": set(), "ImportChart": {"Transform"}}
-        assert written_by(template, "Transform") == [QUARANTINE_PREFIX]
-        assert sorted(written_by(template, "ImportChart")) == [INBOX_QUARANTINE_PREFIX, RAW_PREFIX]
+        assert starts == {"Transform": {"Report"}, "ImportChart": {"Transform"}, "Report": set()}
+        tables = sorted(f"Warehouse/{table_prefix(table)}" for table in TABLES)
+        assert sorted(written_by(template, "Transform")) == [f"Raw/{QUARANTINE_PREFIX}", *tables]
+        assert sorted(written_by(template, "ImportChart")) == [f"Raw/{INBOX_QUARANTINE_PREFIX}", f"Raw/{RAW_PREFIX}"]
+        assert written_by(template, "Report") == [f"Results/{RESULTS_PREFIX}", f"Warehouse/{REPORT_PREFIX}"]
 
 
-def test_the_raw_bucket_sends_its_events_to_eventbridge(synthesis: Synthesis) -> None:
+def test_a_stage_whose_reports_are_turned_off_keeps_all_of_it_and_calls_nothing(tmp_path: Path) -> None:
+    made = synthesize(tmp_path, load_stages({"dev": {"report": False}}))
+    on = synthesize(tmp_path / "on", load_stages({"dev": {}}))
+    template = made.templates["dev", "compute"]
+    assert one(template, "AWS::Events::Rule", "ChartChanged")["State"] == "DISABLED"
+    assert one(template, "AWS::Lambda::EventSourceMapping", "Report")["Enabled"] is False
+    # What another stack imports cannot be taken out of this one: it would have to be deployed before and after it.
+    assert template["Outputs"].keys() == on.templates["dev", "compute"]["Outputs"].keys()
+    assert made.templates["dev", "monitoring"] == on.templates["dev", "monitoring"]
+
+
+def test_raw_bucket_and_warehouse_send_their_events_to_eventbridge(synthesis: Synthesis) -> None:
     for _, template in synthesis.of("storage"):
         notifying = {
             name: bucket["Properties"]["NotificationConfiguration"]
             for name, bucket in resources(template, "AWS::S3::Bucket").items()
             if "NotificationConfiguration" in bucket["Properties"]
         }
-        assert notifying == {"RawBucket672A0DBB": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}}
+        enabled = {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+        assert notifying == {"RawBucket672A0DBB": enabled, "WarehouseBucket56A35794": enabled}
 
 
 def test_each_polled_chart_has_a_schedule_whose_input_is_what_extract_reads(synthesis: Synthesis) -> None:
@@ -262,6 +318,13 @@ def test_what_came_from_spotify_is_gone_for_good_after_the_days_that_were_promis
             assert rules[name]["ExpirationInDays"] + kept == config.spotify_retention_days
         assert rules["spotify-retention"]["TagFilters"] == [{"Key": "retention", "Value": "spotify"}]
         assert rules["quarantine"]["Prefix"] == "quarantine/"
+        (reports,) = [
+            rule
+            for rule in one(template, "AWS::S3::Bucket", "Warehouse")["LifecycleConfiguration"]["Rules"]
+            if "ExpirationInDays" in rule
+        ]
+        assert reports["ExpirationInDays"] + kept == config.spotify_retention_days
+        assert reports["Prefix"] == "report/"
         # No rule takes a file that a person brought, which has no tag.
         assert [name for name, rule in rules.items() if "ExpirationInDays" in rule] == [
             "spotify-retention",

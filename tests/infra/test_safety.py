@@ -65,6 +65,8 @@ _TABLE_NAMES = "|".join(table.name for table in TABLES)
 STARS = {
     rf"\{{ExportsOutputFnGetAttRawBucket\w+\}}/({_RAW_PREFIXES})/\*": "the objects under a prefix of the raw bucket",
     rf"\{{ExportsOutputFnGetAttWarehouseBucket\w+\}}/({_TABLE_NAMES})/\*": "the objects of one table",
+    r"\{ExportsOutputFnGetAttWarehouseBucket\w+\}/report/\*": "the reports",
+    r"\{ExportsOutputFnGetAttResultsBucket\w+\}/athena-results/\*": "what Athena answered",
     r"arn:\S+:log-group:/aws-glue/crawlers:\*": "the streams of the log group that Glue has for all crawlers",
 }
 

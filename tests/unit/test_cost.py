@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, ClassVar
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from docs import cost, cost_model
 from docs.cost_model import (
@@ -26,14 +30,18 @@ from docs.cost_model import (
     quantities,
     total,
 )
-from lambdas.core import documents
+from lambdas.core import documents, reporting
 from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.playlist import PAGE_SIZE
+from lambdas.core.adapters.reports import S3Reports
 from lambdas.core.documents import RawDocument
+from lambdas.core.keys import chart_year_key
 from lambdas.core.limited import LimitedSource
 from lambdas.core.limits import RateLimitMemory
 from lambdas.core.metrics import METRICS, SONGS_WAITING, Metric
-from lambdas.core.schema import DIMENSIONS
+from lambdas.core.report import QUERIES, Report
+from lambdas.core.reporting import Reporting
+from lambdas.core.schema import DIMENSIONS, SNAPSHOTS
 from lambdas.core.sources import Budget, PolledChart
 from lambdas.core.store import StoredObject
 from lambdas.core.warehouse import Warehouse
@@ -129,6 +137,47 @@ def test_the_load_of_a_days_document_asks_of_s3_what_the_model_says() -> None:
     assert len(DIMENSIONS) == cost_model.DIMENSION_TABLES
 
 
+class CountedS3:
+    """Counts what is asked of S3 through a client of boto3's."""
+
+    KINDS: ClassVar = {"PutObject": "writes", "ListObjectsV2": "lists", "GetObject": "reads"}
+
+    def __init__(self) -> None:
+        self.requests = Requests()
+
+    def __call__(self, model: Any, **_: object) -> None:
+        self.requests += Requests(**{self.KINDS[model.name]: 1})
+
+
+def test_a_report_asks_of_s3_and_athena_what_the_model_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    made = Report("road-trip", DAY, b"a page")
+    monkeypatch.setattr(reporting, "make_report", lambda *_, **__: made)
+    counted, asked = CountedS3(), []
+
+    def waiting(chart: str) -> int:
+        asked.append(chart)
+        return 0
+
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="bucket")
+        reports = Reporting(S3Reports(s3, "bucket"), lambda _: nullcontext(lambda *_: []), waiting)
+        for kind, body in ((SNAPSHOTS, b"1"), (SNAPSHOTS, b"2")):
+            s3.put_object(Bucket="bucket", Key=chart_year_key(kind, "road-trip", 2026), Body=body)
+            counted = CountedS3()
+            s3.meta.events.register("before-call.s3", counted, unique_id="counted")
+            assert reports.refresh("road-trip", listed=reports.store.objects()) == "made"
+            s3.meta.events.unregister("before-call.s3", unique_id="counted")
+        assert counted.requests == cost_model.REPORT
+        s3.meta.events.register("before-call.s3", counted)
+        counted.requests = Requests()
+        assert list(reports.store.charts()) == ["road-trip"]
+        assert counted.requests == cost_model.REPORT_LOOK
+    assert len(asked) + 2 * len(QUERIES) == 2 * cost_model.REPORT_QUERIES
+
+
 def test_each_metric_is_sent_by_the_function_that_the_model_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(Processed().metrics) == set(cost_model.LOAD_METRICS)
     alone = set(cost_model.ENRICHMENT_METRICS)
@@ -155,7 +204,7 @@ def test_what_the_model_takes_for_granted_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("charts", "alarms", "metrics", "shown"), [(0, 8, 4, 16), (1, 12, 8, 21), (2, 13, 9, 22), (148, 159, 155, 168)]
+    ("charts", "alarms", "metrics", "shown"), [(0, 10, 4, 20), (1, 14, 8, 25), (2, 15, 9, 26), (148, 161, 155, 172)]
 )
 def test_each_chart_adds_an_alarm_and_a_metric(charts: int, alarms: int, metrics: int, shown: int) -> None:
     held = deployed(charts)
@@ -165,47 +214,52 @@ def test_each_chart_adds_an_alarm_and_a_metric(charts: int, alarms: int, metrics
 
 
 def test_an_idle_stage_pays_for_its_dashboard_its_alarms_and_lambdas_pollers() -> None:
-    # Of each of 2 queues 5 pollers, a request each 20 s: 2 * 5 * 3 * 60 * 24 * 30 = 1,296,000, at $0.40 a million
-    # $0.5184, one million of them free; 8 alarms at $0.10; 10 mails at $0.00002; a dashboard at $3.
-    assert total(IDLE, free_tier=False) == pytest.approx(3 + 0.8 + 0.5184 + 0.0002)
-    assert total(IDLE, free_tier=True) == pytest.approx(0.1184)
+    # Of each of 3 queues 5 pollers, a request each 20 s: 3 * 5 * 3 * 60 * 24 * 30 = 1,944,000, at $0.40 a million
+    # $0.7776, one million of them free; 10 alarms at $0.10; 10 mails at $0.00002; a dashboard at $3.
+    assert total(IDLE, free_tier=False) == pytest.approx(3 + 1.0 + 0.7776 + 0.0002)
+    assert total(IDLE, free_tier=True) == pytest.approx(0.3776)
 
 
 def test_one_chart_takes_what_was_worked_out_by_hand() -> None:
     taken = quantities(ONE_CHART)
-    # 3 polls a day: one stores, one asks in vain, one finds the date held; and one batch of one document a day.
-    assert taken[cost_model.LAMBDA_REQUESTS] == 90 + 30
+    # 3 polls a day: one stores, one asks in vain, one finds the date held; and one batch of one document a day,
+    # and a report of it.
+    assert taken[cost_model.LAMBDA_REQUESTS] == 90 + 30 + 30
+    asked = 30 * cost_model.REPORT_QUERIES
     # extract, 512 MiB, 0.2894 of a CPU: (90 * 0.276 + 60 * 0.3) / 0.2894 + (30 * 8 + 30 * 8 + 30 * 4 + 90) * 0.03
     # + 60 * 2 * 0.5 = 228.7 s; transform, 1024 MiB, 0.5789 of a CPU: 30 * (0.26 + 0.015) / 0.5789 + 30 * 14 * 0.03
-    # = 26.9 s.
-    assert taken[cost_model.LAMBDA_COMPUTE] == pytest.approx(228.72 * 0.5 + 26.85, abs=0.01)
+    # = 26.9 s; report, 512 MiB: 30 * (0.4 / 0.2894 + 4 + 7 * 0.03) = 167.8 s.
+    assert taken[cost_model.LAMBDA_COMPUTE] == pytest.approx(228.72 * 0.5 + 26.85 + 167.76 * 0.5, abs=0.01)
     # PUT 30 + 180, and 60 for what is remembered; LIST 90 + 90 + 60 + 30; and 4 for each of 300 queries.
-    assert taken[cost_model.S3_WRITES] == 270 + 270 + 1200
+    # Reports: 30 put, 150 times listed, and 4 for each question.
+    assert taken[cost_model.S3_WRITES] == 270 + 270 + 1200 + 180 + 4 * asked
     # Read by polls 90 + 120 + 60, by loads 210; by queries twice each of 6 objects.
-    assert taken[cost_model.S3_READS] == 270 + 210 + 3600
+    # By reports, what is stored is looked at 3 times.
+    assert taken[cost_model.S3_READS] == 270 + 210 + 3600 + 90 + 12 * asked
     assert taken[cost_model.S3_TAGS] == 400
     # 400 documents, the tables, and 30 old versions of each.
-    assert taken[cost_model.S3_STORAGE] == pytest.approx((400 * 14 + 31 * (103 + 353)) / 10**6)
+    assert taken[cost_model.S3_STORAGE] == pytest.approx((400 * 14 + 31 * (103 + 400 + 353)) / 10**6)
     # Of 24 hours a day 4 metrics in 3, and 4 metrics in 1.
     assert taken[cost_model.METRICS_SENT] == pytest.approx(16 / 24)
     assert taken[cost_model.DECRYPTIONS] == 90
-    # 300 queries at 10 MB.
-    assert taken[cost_model.SCANS] == pytest.approx(0.003)
+    # 300 queries at 10 MB, and those of reports.
+    assert taken[cost_model.SCANS] == pytest.approx((300 + asked) / 10**5)
     assert cost_model.SCANS.cost(0.003, free_tier=False) == pytest.approx(0.015)
 
 
-def test_all_charts_are_148_and_cost_most_by_being_watched() -> None:
+def test_all_charts_are_148_and_cost_most_by_being_watched_and_reported() -> None:
     taken = quantities(ALL_CHARTS)
     assert ALL_CHARTS.documents == pytest.approx(30 * 74 + 74 * 30 / 7)
     assert taken[cost_model.SCHEDULES] == 148 * 3 * 30
     # 151 metrics in 3 of 24 hours, and 4 in 3.
     assert taken[cost_model.METRICS_SENT] == pytest.approx(155 * 3 / 24)
     # A query reads all: 148 charts of 174 kB and 6.312 MB.
-    assert taken[cost_model.SCANS] == pytest.approx(1500 * (148 * 174_000 + 6_312_000) / 10**12)
+    queries = 1500 + ALL_CHARTS.documents * cost_model.REPORT_QUERIES
+    assert taken[cost_model.SCANS] == pytest.approx(queries * (148 * 174_000 + 6_312_000) / 10**12)
     assert [price for price, _ in cost_model.largest(ALL_CHARTS)] == [
         cost_model.ALARMS,
+        cost_model.S3_READS,
         cost_model.METRICS_SENT,
-        cost_model.LARGE_DASHBOARDS,
     ]
 
 
@@ -228,7 +282,7 @@ def test_a_crawler_with_a_schedule_is_paid_for_each_day(monkeypatch: pytest.Monk
     crawler = {"Type": "AWS::Glue::Crawler", "Properties": {"Schedule": {"ScheduleExpression": "cron(0 3 * * ? *)"}}}
     monkeypatch.setattr(cost_model, "read_stage", lambda stage: {**read_stage(stage), "catalog/More": crawler})
     # 30 crawls of a sixth of a DPU-hour at $0.44, and the pollers' requests.
-    assert total(IDLE, free_tier=True) == pytest.approx(2.20 + 0.1184)
+    assert total(IDLE, free_tier=True) == pytest.approx(2.20 + 0.3776)
 
 
 def test_the_services_of_the_page_add_up_to_its_totals() -> None:

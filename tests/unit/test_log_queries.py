@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from lambdas.core import documents
+from lambdas.core.adapters.athena import QueryFailed
 from lambdas.core.adapters.credentials import Credentials
 from lambdas.core.adapters.logs import JsonFormatter
 from lambdas.core.errors import AccessForbidden, NoProviderServes
@@ -24,16 +25,18 @@ from lambdas.extract import handler as extract
 from lambdas.extract import poll as extract_poll
 from lambdas.extract.poll import PollResult
 from lambdas.import_chart import handler as import_chart
+from lambdas.report import handler as report
 from lambdas.transform.handler import process
 from stacks.log_queries import LOG_QUERIES, LogQuery
 from tests.documents import document, track
 from tests.fakes import MemoryStore
 from tests.payloads import REPOSITORY
 from tests.polls import WEEKLY
+from tests.unit.test_report_handler import Reports, told
 from tests.unit.test_transform_handler import message
 
 EVENT = json.loads((REPOSITORY / "tests" / "events" / "schedule_daily_chart.json").read_text("utf-8"))
-NAMED = {"last failures": 5, "quarantined documents": 2, "rate limits": 2, "providers passed over": 1}
+NAMED = {"last failures": 6, "quarantined documents": 2, "rate limits": 2, "providers passed over": 1}
 BY_NAME = {query.name: query for query in LOG_QUERIES}
 
 
@@ -46,7 +49,7 @@ def logged(caplog: pytest.LogCaptureFixture, name: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> dict[str, list[dict[str, Any]]]:
-    """What the functions log of a rate limit, a wall, bad documents and files, a damaged table and defects."""
+    """What the functions log of a rate limit, a wall, bad documents and files, a damaged table, a query and defects."""
     caplog.set_level(logging.INFO)
     for name in ("STAGE", "RAW_BUCKET", "SPOTIFY_CREDENTIALS_PARAMETER"):
         monkeypatch.setenv(name, "x")
@@ -108,7 +111,10 @@ def lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     dropped.objects = {"inbox/bad.csv": b"", "inbox/defect.csv": b""}
     dropped.before_read = defect
     import_chart.process([message(key, key) for key in dropped.objects], Inbox(dropped))
-    return {name: logged(caplog, name) for name in ("extract", "import_chart", "transform", "enrich")}
+
+    failing = Reports({"road-trip": QueryFailed("the query failed")})
+    report.process(told("snapshots/year=2026/road-trip.parquet"), failing, seconds_left=lambda: 300)  # type: ignore[arg-type]
+    return {name: logged(caplog, name) for name in ("extract", "import_chart", "transform", "enrich", "report")}
 
 
 def fields(query: LogQuery) -> list[str]:

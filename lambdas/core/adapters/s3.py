@@ -60,7 +60,7 @@ class S3Store:
         try:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", **self._tagging)
         except ClientError as error:
-            return self._lost_race(error)
+            return _lost(error)
         return True
 
     def replace(self, key: str, body: bytes, *, etag: str) -> bool:
@@ -68,7 +68,7 @@ class S3Store:
             # S3 keeps no tag of the version before.
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=etag, **self._tagging)
         except ClientError as error:
-            return self._lost_race(error)
+            return _lost(error)
         return True
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -80,9 +80,14 @@ class S3Store:
     def remove(self, key: str) -> None:
         self._client.delete_object(Bucket=self._bucket, Key=key)
 
-    @staticmethod
-    def _lost_race(error: ClientError) -> bool:
-        """False if a conditional write lost its race; any other error is raised again."""
-        if error.response.get("Error", {}).get("Code") in _LOST_RACE:
-            return False
-        raise error
+
+def lost_race(error: ClientError) -> bool:
+    """Whether a conditional write lost its race, so that nothing was written."""
+    return error.response.get("Error", {}).get("Code") in _LOST_RACE
+
+
+def _lost(error: ClientError) -> bool:
+    """False, for nothing was written; any error but a lost race is raised again."""
+    if lost_race(error):
+        return False
+    raise error

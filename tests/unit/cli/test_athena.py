@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.athena import Answer, Athena, QueryFailed, ResultColumn, execution_parameters, typed
-from cli.formats import Format, print_answer
+from cli.formats import Format, print_answer, records, typed
+from lambdas.core.adapters.athena import Answer, Athena, NamedQueries, QueryFailed, ResultColumn, execution_parameters
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.queries import parse_query
 
@@ -177,7 +177,7 @@ def test_json_is_an_array_of_objects_with_typed_values(capsys: pytest.CaptureFix
 
 def test_json_keeps_both_of_two_columns_of_one_name() -> None:
     columns = (ResultColumn("name", "varchar"), ResultColumn("name", "varchar"))
-    assert Answer(columns, (("song", "artist"),)).records() == [{"name": "song", "name_2": "artist"}]
+    assert records(Answer(columns, (("song", "artist"),))) == [{"name": "song", "name_2": "artist"}]
 
 
 def test_csv_quotes_by_rfc_4180_and_leaves_nulls_empty(capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,3 +210,87 @@ def test_parameters_become_literals_in_the_order_of_the_header() -> None:
 def test_a_parameter_that_does_not_fit_is_refused(given: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         execution_parameters(QUERY, given)
+
+
+class FakeQuestions:
+    """Athena's client for several questions at once: a query's text is its answer, one with `never` runs for ever."""
+
+    def __init__(self) -> None:
+        self.sql: dict[str, str] = {}
+        self.stopped: list[str] = []
+
+    def start_query_execution(self, QueryString: str, **_: Any) -> dict[str, str]:  # noqa: N803 - AWS's name
+        execution = f"q{len(self.sql)}"
+        self.sql[execution] = QueryString
+        return {"QueryExecutionId": execution}
+
+    def get_query_execution(self, QueryExecutionId: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
+        sql = self.sql[QueryExecutionId]
+        state = "RUNNING" if "never" in sql else "FAILED" if "wrong" in sql else "SUCCEEDED"
+        return {"QueryExecution": {"Status": {"State": state}, "StatementType": "DML"}}
+
+    def stop_query_execution(self, QueryExecutionId: str) -> None:  # noqa: N803 - AWS's name
+        self.stopped.append(self.sql[QueryExecutionId])
+
+    def get_paginator(self, _: str) -> FakeQuestions:
+        return self
+
+    def paginate(self, QueryExecutionId: str) -> Iterator[dict[str, Any]]:  # noqa: N803 - AWS's name
+        rows = [{"Data": [{"VarCharValue": value}]} for value in ("told", self.sql[QueryExecutionId])]
+        yield {"ResultSet": {"Rows": rows, "ResultSetMetadata": {"ColumnInfo": [{"Name": "told", "Type": "varchar"}]}}}
+
+
+def questions(fake: FakeQuestions, *names: str) -> NamedQueries:
+    header = "-- title: t\n-- question: q\n-- columns: told\n"
+    parameters = "-- parameters: chart = c\n"
+    queries = {n: parse_query(n, f"{header}{'' if n == 'alone' else parameters}SELECT {n}") for n in names}
+    return NamedQueries(Athena(cast(Any, fake), workgroup="w", database="d"), queries)
+
+
+def test_questions_are_asked_ahead_each_with_the_parameters_it_has_and_the_answers_handed_over() -> None:
+    fake = FakeQuestions()
+    answered: list[str] = []
+    names = ["one", "two", "alone"]
+    with questions(fake, *names).ahead(names, {"chart": "x"}, answered=answered.append) as ask:
+        assert ask("two", {"chart": "x"}) == [{"told": "SELECT two"}]
+        assert ask("one", {"chart": "x"}) == [{"told": "SELECT one"}]
+        assert ask("alone", {}) == [{"told": "SELECT alone"}]
+        assert sorted(answered) == sorted(names)
+        assert len(fake.sql) == 3
+        assert ask("one", {"chart": "another"}) == [{"told": "SELECT one"}], "not asked ahead, and asked all the same"
+        assert len(fake.sql) == 4
+
+
+def test_a_question_that_fails_is_named_and_those_that_still_run_are_stopped() -> None:
+    fake = FakeQuestions()
+    named = questions(fake, "wrong", "never")
+    with (
+        pytest.raises(QueryFailed, match="query wrong: the query failed: no reason given"),
+        named.ahead(["wrong", "never"], {}) as ask,
+    ):
+        ask("wrong", {})
+    assert fake.stopped in ([], ["SELECT never"])
+    assert fake.stopped or "SELECT never" not in fake.sql.values()
+
+
+def test_ctrl_c_stops_all_questions_that_are_not_answered() -> None:
+    fake = FakeQuestions()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        questions(fake, "never", "never_either").ahead(["never", "never_either"], {"chart": "x"}),
+    ):
+        raise KeyboardInterrupt
+    assert sorted(fake.stopped) == sorted(fake.sql.values())
+
+
+def test_a_question_there_is_not_is_one_line() -> None:
+    with pytest.raises(ConfigurationError, match="there is no query 'two': queries/two.sql is missing"):
+        questions(FakeQuestions(), "one")("two", {})
+
+
+def test_a_query_that_takes_too_long_is_stopped() -> None:
+    fake = FakeQuestions()
+    slow = Athena(cast(Any, fake), workgroup="w", database="d", patience_seconds=0, sleep=lambda _: None)
+    with pytest.raises(QueryFailed, match="did not end within 0 seconds"):
+        slow.query("SELECT never")
+    assert fake.stopped == ["SELECT never"]

@@ -119,8 +119,10 @@ def test_of_a_healthy_stage_every_check_is_ok_and_the_calls_made_are_counted(pat
     found = patient.examine()
 
     assert set(marks(found).values()) == {"ok"}, found
-    assert len(found) == 16
-    assert {f"dead letters of {name}" for name in ("extract", "enrich", "transform", "import_chart")} <= set(found)
+    assert len(found) == 17
+    assert {f"dead letters of {name}" for name in ("extract", "enrich", "transform", "import_chart", "report")} <= set(
+        found
+    )
     assert "us-east-1 answers arn:aws:" in found["AWS"].text
     assert found[f"chart {DAILY}"].text.startswith("readable: 50 positions of ")
     made = len(patient.spotify.requests())
@@ -146,12 +148,12 @@ def test_the_command_prints_each_line_and_its_exit_code_tells_whether_one_failed
     patient.spotify.fail(Fault(FaultKind.FORBIDDEN, path=PLAYLISTS))
     assert doctor.doctor_command(Namespace(stage="dev", offline=False)) == 1
 
-    assert len(healthy) == 17
-    assert healthy[-1] == "2 warnings of 16 checks"
+    assert len(healthy) == 18
+    assert healthy[-1] == "2 warnings of 17 checks"
     ill = capsys.readouterr().out.splitlines()
     [failed] = [line for line in ill if line.startswith("FAILED")]
     assert failed.startswith(f"FAILED   chart {DAILY}: AccessForbidden: Spotify forbids it: 403")
-    assert ill[-1] == "1 FAILED and 2 warnings of 16 checks"
+    assert ill[-1] == "1 FAILED and 2 warnings of 17 checks"
 
 
 # Nothing there

@@ -7,8 +7,8 @@ from datetime import date
 import msgspec
 import pytest
 
-from cli.athena import Answer, ResultColumn
 from cli.overview import ChartOverview, overview
+from lambdas.core.adapters.athena import Answer, ResultColumn
 from lambdas.core.sources import PolledChart
 
 HELD = ("chart", "period", "providers", "first_date", "newest_date", "dates")

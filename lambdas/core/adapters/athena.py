@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Event
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -17,16 +18,18 @@ from lambdas.core.queries import Query
 
 if TYPE_CHECKING:
     from types_boto3_athena.client import AthenaClient
+    from types_boto3_athena.type_defs import QueryExecutionTypeDef
 
-JsonValue: TypeAlias = str | int | float | bool | Decimal | None
-
-_DEADLINE_SECONDS = 30 * 60
+_PATIENCE_SECONDS = 30 * 60
 """Athena's own limit for a query (DML) is 30 minutes unless the account's quota was raised."""
 _FIRST_WAIT_SECONDS = 0.02
 _LONGEST_WAIT_SECONDS = 1.0
+_AT_ONCE = 10
+"""Of the 20 or more that an account may run in a region unless its quota was changed:
+https://docs.aws.amazon.com/athena/latest/ug/service-limits.html."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_INTEGERS = ("tinyint", "smallint", "integer", "int", "bigint")
-_FLOATS = ("double", "float", "real")
+INTEGERS = ("tinyint", "smallint", "integer", "int", "bigint")
+FLOATS = ("double", "float", "real")
 
 
 class QueryFailed(PipelineError):
@@ -43,7 +46,7 @@ class ResultColumn:
     @property
     def is_number(self) -> bool:
         """Whether its values are numbers."""
-        return self.type in (*_INTEGERS, *_FLOATS) or self.type.startswith("decimal")
+        return self.type in (*INTEGERS, *FLOATS) or self.type.startswith("decimal")
 
 
 @dataclass(frozen=True)
@@ -52,54 +55,6 @@ class Answer:
 
     columns: tuple[ResultColumn, ...]
     rows: tuple[tuple[str | None, ...], ...]
-
-    def records(self) -> list[dict[str, JsonValue]]:
-        """Rows as objects with typed values (`typed`). A column name that comes again gets a number: `name_2`."""
-        names: list[str] = []
-        for column in self.columns:
-            again = sum(earlier.name == column.name for earlier in self.columns[: len(names)])
-            names.append(f"{column.name}_{again + 1}" if again else column.name)
-        return [
-            {name: typed(value, column.type) for name, column, value in zip(names, self.columns, row, strict=True)}
-            for row in self.rows
-        ]
-
-
-def typed(value: str | None, athena_type: str) -> JsonValue:
-    """A value as JSON has it.
-
-    Numbers are numbers (decimals exactly), booleans booleans, dates and timestamps ISO 8601 text. NaN and infinities,
-    which JSON cannot say, are null.
-    """
-    if value is None:
-        return None
-    if athena_type in _INTEGERS:
-        return int(value)
-    if athena_type in _FLOATS:
-        number = float(value)
-        return number if number - number == 0 else None
-    if athena_type.startswith("decimal"):
-        try:
-            return Decimal(value)
-        except InvalidOperation:
-            return value
-    if athena_type == "boolean":
-        return value == "true"
-    if athena_type.startswith("timestamp"):
-        return _iso_timestamp(value)
-    return value
-
-
-def _iso_timestamp(value: str) -> str:
-    """`2026-11-21T06:00:00.000`, and a `Z` if Athena says UTC; a zone by name is left as it is."""
-    text, utc, _ = value.partition(" UTC")
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return value
-    return moment.isoformat(timespec="milliseconds" if moment.microsecond % 1000 == 0 else "microseconds") + (
-        "Z" if utc else ""
-    )
 
 
 def execution_parameters(query: Query, given: Mapping[str, str]) -> list[str]:
@@ -133,11 +88,15 @@ def literal(value: str) -> str:
 
 @dataclass(frozen=True)
 class Athena:
-    """A stage's workgroup and database. `sleep` is replaced in tests."""
+    """A stage's workgroup and database.
+
+    A query that takes longer than `patience_seconds` is stopped. `sleep` is replaced in tests.
+    """
 
     client: AthenaClient
     workgroup: str
     database: str
+    patience_seconds: float = _PATIENCE_SECONDS
     sleep: Callable[[float], None] = time.sleep
 
     def query(self, sql: str, parameters: Sequence[str] = ()) -> Answer:
@@ -146,14 +105,17 @@ class Athena:
         Raises QueryFailed with Athena's reason. If the wait is broken off (Ctrl-C), the query is stopped first.
         """
         execution = self._start(sql, parameters)
-        finished = False
         try:
-            statement_type = self._finish(execution)
-            finished = True
-        finally:
-            if not finished:
-                self._stop(execution)
-        return self._answer(execution, has_header=statement_type == "DML")
+            ended = self._wait(execution)
+        except BaseException:  # Ctrl-C, too: what nobody waits for any more is not to be paid for
+            self._stop(execution)
+            raise
+        status = ended["Status"]
+        if status["State"] != "SUCCEEDED":
+            reason = _one_line(status.get("StateChangeReason", "no reason given"))
+            verb = "failed" if status["State"] == "FAILED" else "was cancelled"
+            raise QueryFailed(f"the query {verb}: {reason}")
+        return self._answer(execution, has_header=ended.get("StatementType", "DML") == "DML")
 
     def _start(self, sql: str, parameters: Sequence[str]) -> str:
         try:
@@ -178,21 +140,16 @@ class Athena:
             raise
         return started["QueryExecutionId"]
 
-    def _finish(self, execution: str) -> str:
-        """Wait until the query has succeeded; its kind of statement (DML, DDL or UTILITY)."""
-        deadline = time.monotonic() + _DEADLINE_SECONDS
+    def _wait(self, execution: str) -> QueryExecutionTypeDef:
+        """Wait until the query has ended, in whatever way. Raises QueryFailed if that takes too long."""
+        deadline = time.monotonic() + self.patience_seconds
         wait = _FIRST_WAIT_SECONDS
         while True:
             state = self.client.get_query_execution(QueryExecutionId=execution)["QueryExecution"]
-            status = state["Status"]
-            if status["State"] == "SUCCEEDED":
-                return state.get("StatementType", "DML")
-            if status["State"] in ("FAILED", "CANCELLED"):
-                reason = _one_line(status.get("StateChangeReason", "no reason given"))
-                verb = "failed" if status["State"] == "FAILED" else "was cancelled"
-                raise QueryFailed(f"the query {verb}: {reason}")
+            if state["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
+                return state
             if time.monotonic() > deadline:
-                raise QueryFailed(f"the query did not end within {_DEADLINE_SECONDS // 60} minutes: it is stopped")
+                raise QueryFailed(f"the query did not end within {self.patience_seconds:g} seconds: it is stopped")
             self.sleep(wait)
             wait = min(_LONGEST_WAIT_SECONDS, wait * 1.5)
 
@@ -217,6 +174,71 @@ class Athena:
                 values = [value.get("VarCharValue") for value in row.get("Data", [])]
                 rows.append(tuple(values + [None] * (len(columns) - len(values))))
         return Answer(columns=columns, rows=tuple(rows))
+
+
+@dataclass(frozen=True)
+class NamedQueries:
+    """The questions in queries/, asked by name: a report's `Ask`."""
+
+    athena: Athena
+    queries: Mapping[str, Query]
+
+    def __call__(self, name: str, parameters: Mapping[str, str]) -> list[dict[str, str | None]]:
+        """The rows of an answer by the names of its columns, every value as Athena's text, None for NULL.
+
+        Raises QueryFailed, which names the question, and ConfigurationError for a name or a parameter there is not.
+        """
+        query = self._named(name)
+        try:
+            answer = self.athena.query(query.sql, execution_parameters(query, parameters))
+        except QueryFailed as error:
+            raise QueryFailed(f"query {name}: {error}") from error
+        names = [column.name for column in answer.columns]
+        return [dict(zip(names, row, strict=True)) for row in answer.rows]
+
+    @contextmanager
+    def ahead(
+        self, names: Iterable[str], given: Mapping[str, str], *, answered: Callable[[str], object] = str
+    ) -> Iterator[Callable[[str, Mapping[str, str]], Sequence[Mapping[str, str | None]]]]:
+        """Ask several questions at once, for Athena lets each wait for a second: gives what hands the answers over.
+
+        Each question gets those of the `given` parameters that it has. `answered` is called with the name of each that
+        is, from a thread of its own. When the context ends, by Ctrl-C or because a question failed, those that have no
+        answer yet are stopped.
+        """
+        over = Event()
+
+        def pause(seconds: float) -> None:
+            if over.wait(seconds):
+                raise QueryFailed("its answer is not waited for any more: it is stopped")
+
+        waiting = NamedQueries(replace(self.athena, sleep=pause), self.queries)
+        asked = {}
+        for name in names:
+            has = {parameter.name for parameter in self._named(name).parameters}
+            asked[name] = {parameter: value for parameter, value in given.items() if parameter in has}
+
+        def ask(name: str) -> list[dict[str, str | None]]:
+            rows = waiting(name, asked[name])
+            answered(name)
+            return rows
+
+        pool = ThreadPoolExecutor(min(_AT_ONCE, max(1, len(asked))), thread_name_prefix="ask")
+        try:
+            answers = {name: pool.submit(ask, name) for name in asked}
+
+            def hand_over(name: str, parameters: Mapping[str, str]) -> list[dict[str, str | None]]:
+                return answers[name].result() if asked.get(name) == parameters else self(name, parameters)
+
+            yield hand_over
+        finally:
+            over.set()
+            pool.shutdown(cancel_futures=True)
+
+    def _named(self, name: str) -> Query:
+        if name not in self.queries:
+            raise ConfigurationError(f"there is no query {name!r}: queries/{name}.sql is missing")
+        return self.queries[name]
 
 
 def _one_line(text: str) -> str:
