@@ -210,7 +210,11 @@ def _query_arguments(parser: argparse.ArgumentParser) -> None:
         default="table",
         help="table for people, json with typed values, csv by RFC 4180 (default: %(default)s)",
     )
-    parser.add_argument("--list", action="store_true", help="list the named queries and their parameters")
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="list the named queries and their parameters; with a NAME, show what it asks, its columns and its SQL",
+    )
 
 
 def _port(text: str) -> int:
@@ -319,6 +323,7 @@ COMMANDS: tuple[Command, ...] = (
         "is Athena SQL over chart_entries, snapshots, songs, albums, artists and song_artists.",
         examples=(
             "etl query --list",
+            "etl query --list todays_top_10",
             "etl query todays_top_10 --param chart=regional-global-daily",
             "etl query 'SELECT name, artist_names FROM songs ORDER BY name LIMIT 5' --format csv",
             "etl query @question.sql --format json",

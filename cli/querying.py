@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cli.command_name import REPOSITORY
 from cli.formats import print_answer
-from cli.output import print_table, say
+from cli.output import note, print_table, say
 from cli.stage import open_stage
 from lambdas.core.adapters.athena import execution_parameters
 from lambdas.core.errors import ConfigurationError
@@ -31,12 +31,19 @@ def named_queries() -> Mapping[str, Query]:
 def query_command(arguments: argparse.Namespace) -> int:
     """Run `etl query`."""
     if arguments.list:
-        list_queries()
+        if arguments.statement is None:
+            list_queries()
+        else:
+            describe_query(named_query(arguments.statement))
         return 0
     if arguments.statement is None:
         raise ConfigurationError("say what to ask: a name of `etl query --list`, or SQL in quotes")
-    sql, parameters = statement(arguments.statement, parse_parameters(arguments.param))
-    print_answer(open_stage(arguments.stage).athena.query(sql, parameters), arguments.format)
+    given = parse_parameters(arguments.param)
+    sql, parameters = statement(arguments.statement, given)
+    answer = open_stage(arguments.stage).athena.query(sql, parameters)
+    print_answer(answer, arguments.format)
+    if not answer.rows and parameters:
+        note("no rows: `etl charts` shows which charts and dates there are")
     return 0
 
 
@@ -45,13 +52,26 @@ def list_queries() -> None:
     rows = [
         [
             query.name,
-            query.title,
+            query.question,
             ", ".join(f"{parameter.name}={parameter.default}" for parameter in query.parameters),
         ]
         for query in named_queries().values()
     ]
-    print_table(["name", "title", "parameters, with their defaults"], rows)
+    print_table(["name", "question", "parameters, with their defaults"], rows)
     say("ask one with `etl query NAME`, e.g. `etl query todays_top_10 --param chart=regional-global-daily`")
+    say("read one with `etl query --list NAME`: its columns, notes and SQL")
+
+
+def describe_query(query: Query) -> None:
+    """Print all there is to know of a question, its SQL at the end."""
+    print(f"{query.title}: {query.question}")
+    if query.notes:
+        print(f"\n{query.notes}")
+    if query.parameters:
+        print()
+        rows = [[parameter.name, parameter.kind, parameter.default] for parameter in query.parameters]
+        print_table(["parameter", "takes", "default"], rows)
+    print(f"\ncolumns: {', '.join(query.columns)}\n\n{query.bare_sql}")
 
 
 def parse_parameters(given: Sequence[str]) -> dict[str, str]:
@@ -82,14 +102,20 @@ def statement(asked: str, given: Mapping[str, str]) -> tuple[str, list[str]]:
             raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise ConfigurationError(f"{path} is not UTF-8 text") from error
-    queries = named_queries()
-    if (query := queries.get(asked) or queries.get(asked.replace("-", "_"))) is not None:
-        return query.sql, execution_parameters(query, given)
     if _NAME.fullmatch(asked):
-        near = difflib.get_close_matches(asked.replace("-", "_"), queries, n=3, cutoff=0.5)
-        meant = f"did you mean {' or '.join(near)}? " if near else ""
-        raise ConfigurationError(f"there is no query {asked!r}: {meant}`etl query --list` shows all {len(queries)}")
+        query = named_query(asked)
+        return query.sql, execution_parameters(query, given)
     return _from_text(asked, given, name="this SQL")
+
+
+def named_query(name: str) -> Query:
+    """The question of that name, in hyphens or underscores. Raises ConfigurationError, with the nearest names."""
+    queries = named_queries()
+    if (query := queries.get(name.replace("-", "_"))) is not None:
+        return query
+    near = difflib.get_close_matches(name.replace("-", "_"), queries, n=3, cutoff=0.5)
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    raise ConfigurationError(f"there is no query {name!r}: {meant}`etl query --list` shows all {len(queries)}")
 
 
 def _from_text(text: str, given: Mapping[str, str], *, name: str) -> tuple[str, list[str]]:

@@ -73,7 +73,50 @@ def test_a_query_is_read_with_its_header() -> None:
     )
     assert (query.title, query.question, query.columns) == ("Top", "What leads?", ("a", "b"))
     assert query.parameters == (Parameter("chart", "mine"), Parameter("limit", "10"))
-    assert query.sql.endswith("SELECT 1")
+    assert (query.notes, query.bare_sql) == ("Why.", "SELECT 1")
+    assert query.sql == "--\n-- Why.\nSELECT 1"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "kind", "value", "literal"),
+    [
+        (Parameter("limit", "10"), "number", "-2.5", "-2.5"),
+        (Parameter("chart", "regional-global-daily"), "chart", "road-trip", "'road-trip'"),
+        (Parameter("other_chart", "regional-us-daily"), "chart", "road-trip", "'road-trip'"),
+        (Parameter("to_date", "newest"), "date", "newest", "'newest'"),
+        (Parameter("to_date", "newest"), "date", "2026-02-28", "'2026-02-28'"),
+        (Parameter("date", "2026-01-01"), "date", "2024-02-29", "'2024-02-29'"),
+        (Parameter("song", "number-one"), "text", "Don't", "'Don''t'"),
+    ],
+)
+def test_a_parameter_is_typed_by_its_name_and_default(
+    parameter: Parameter, kind: str, value: str, literal: str
+) -> None:
+    assert (parameter.kind, parameter.literal(value)) == (kind, literal)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        (Parameter("limit", "10"), "ten", "^parameter limit is a number such as 10, not 'ten'$"),
+        (Parameter("limit", "10"), "1; DROP", "is a number"),
+        (Parameter("limit", "10"), "", "is a number"),
+        (Parameter("chart", "mine"), "Top 50", "^parameter chart: 'Top 50' cannot name a chart"),
+        (
+            Parameter("to_date", "newest"),
+            "2026-02-30",
+            "^parameter to_date is a date such as 2026-11-21, or newest, not",
+        ),
+        (Parameter("to_date", "newest"), "latest", "or newest, not 'latest'$"),
+        (Parameter("to_date", "newest"), "20260228", "is a date"),
+        (Parameter("date", "2026-01-01"), "newest", "^parameter date is a date such as 2026-11-21, not 'newest'$"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_before_anything_is_asked(
+    parameter: Parameter, value: str, said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        parameter.literal(value)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +128,11 @@ def test_a_query_is_read_with_its_header() -> None:
             "-- title: T\n-- question: Q\n-- columns: a\n-- parameters: chart\nSELECT 1",
             "parameter 'chart' needs a default",
         ),
+        (
+            "-- title: T\n-- question: Q\n-- columns: a\n-- parameters: chart = Top 50\nSELECT ?",
+            "top.sql: a default does not fit: parameter chart",
+        ),
+        (f"-- title: T\n-- question: {'Q' * 1025}\n-- columns: a\nSELECT 1", "its question is of 1025, and Athena"),
     ],
 )
 def test_a_query_with_a_bad_header_is_refused_by_its_file(text: str, said: str) -> None:

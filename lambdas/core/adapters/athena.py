@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,6 @@ _LONGEST_WAIT_SECONDS = 1.0
 _AT_ONCE = 10
 """Of the 20 or more that an account may run in a region unless its quota was changed:
 https://docs.aws.amazon.com/athena/latest/ug/service-limits.html."""
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 INTEGERS = ("tinyint", "smallint", "integer", "int", "bigint")
 FLOATS = ("double", "float", "real")
 
@@ -60,30 +58,16 @@ class Answer:
 def execution_parameters(query: Query, given: Mapping[str, str]) -> list[str]:
     """The query's parameters as Athena takes them: SQL literals in the order of its header, defaults where none given.
 
-    A parameter whose default is a number takes a number, any other is a string. Raises ConfigurationError for an
-    unknown name or a value of the wrong kind.
+    Raises ConfigurationError for an unknown name or a value of the wrong kind.
     """
     known = [parameter.name for parameter in query.parameters]
     if unknown := [name for name in given if name not in known]:
         takes = f"its parameters are {', '.join(known)}" if known else "it takes none"
         raise ConfigurationError(f"query {query.name} has no parameter {unknown[0]!r}: {takes}")
-    literals = []
-    for parameter in query.parameters:
-        value = given.get(parameter.name, parameter.default)
-        if not _NUMBER.fullmatch(parameter.default):
-            literals.append(literal(value))
-        elif _NUMBER.fullmatch(value):
-            literals.append(value)
-        else:
-            raise ConfigurationError(
-                f"query {query.name}: parameter {parameter.name} is a number such as {parameter.default}, not {value!r}"
-            )
-    return literals
-
-
-def literal(value: str) -> str:
-    """A string as a SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
+    try:
+        return [parameter.literal(given.get(parameter.name, parameter.default)) for parameter in query.parameters]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"query {query.name}: {error}") from error
 
 
 @dataclass(frozen=True)

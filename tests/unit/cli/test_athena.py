@@ -17,7 +17,8 @@ from lambdas.core.queries import parse_query
 
 QUERY = parse_query(
     "newest",
-    "-- title: t\n-- question: q\n-- parameters: chart = regional-global-daily, top = 10\n-- columns: c\nSELECT ?, ?",
+    "-- title: t\n-- question: q\n-- parameters: chart = regional-global-daily, top = 10, song = any\n-- columns: c\n"
+    "SELECT ?, ?, ?",
 )
 
 
@@ -195,16 +196,16 @@ def test_a_table_aligns_numbers_right_and_counts_wide_characters_as_two(capsys: 
 
 
 def test_parameters_become_literals_in_the_order_of_the_header() -> None:
-    assert execution_parameters(QUERY, {}) == ["'regional-global-daily'", "10"]
-    assert execution_parameters(QUERY, {"top": "-3", "chart": "it's"}) == ["'it''s'", "-3"]
-    assert execution_parameters(QUERY, {"chart": "2024"}) == ["'2024'", "10"]
+    assert execution_parameters(QUERY, {}) == ["'regional-global-daily'", "10", "'any'"]
+    assert execution_parameters(QUERY, {"top": "-3", "song": "it's"}) == ["'regional-global-daily'", "-3", "'it''s'"]
+    assert execution_parameters(QUERY, {"chart": "2024"}) == ["'2024'", "10", "'any'"]
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"charts": "x"}, "query newest has no parameter 'charts': its parameters are chart, top"),
-        ({"top": "1; DROP"}, "parameter top is a number such as 10, not '1; DROP'"),
+        ({"charts": "x"}, "query newest has no parameter 'charts': its parameters are chart, top, song"),
+        ({"top": "1; DROP"}, "query newest: parameter top is a number such as 10, not '1; DROP'"),
     ],
 )
 def test_a_parameter_that_does_not_fit_is_refused(given: dict[str, str], said: str) -> None:
