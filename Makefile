@@ -62,11 +62,12 @@ demo: setup ## Deploy to the embedded emulator, load a year of sample charts, an
 down: setup ## Stop the local stage
 	@$(BIN)/etl down
 
-lint: setup ## Style, types and the direction of imports
+lint: setup ## Style, types, the direction of imports, and the SQL of queries/
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy app.py stacks lambdas cli local tests docs benchmarks .github/scripts
 	$(BIN)/lint-imports --no-cache
+	PYTHONPATH=. $(BIN)/python -m local.query_linter
 
 test: lint ## Everything: lint, then all tests with the emulator
 	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest

@@ -151,6 +151,52 @@ ORDER BY first_day
 """
 
 
+ROWS: list[tuple[str, list[list[str | None]]]] = [
+    ("VALUES 1, 2", [["1"], ["2"]]),
+    ("SELECT x, n FROM UNNEST(ARRAY['a', 'b']) WITH ORDINALITY AS t (x, n)", [["a", "1"], ["b", "2"]]),
+    (
+        "SELECT a, x FROM (VALUES (1, ARRAY[7, 8])) AS t (a, b) CROSS JOIN UNNEST(b) AS u (x)",
+        [["1", "7"], ["1", "8"]],
+    ),
+    (
+        "SELECT d FROM UNNEST(sequence(date '2026-01-31', date '2026-02-01')) AS t (d)",
+        [["2026-01-31"], ["2026-02-01"]],
+    ),
+    ("SELECT x FROM (VALUES 1, 2, 3) AS t (x) ORDER BY x OFFSET 1 LIMIT 1", [["2"]]),
+    ("SELECT x FROM (VALUES 2, NULL, 1) AS t (x) ORDER BY x DESC", [["2"], ["1"], [None]]),
+    (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n ORDER BY i",
+        [["1"], ["2"], ["3"]],
+    ),
+    ("SELECT x, row_number() OVER (ORDER BY x) FROM (VALUES 5, 4) AS t (x)", [["4", "1"], ["5", "2"]]),
+    ("SELECT lag(x, 1, 0) OVER w FROM (VALUES 1, 2) AS t (x) WINDOW w AS (ORDER BY x)", [["0"], ["1"]]),
+    ("(SELECT 2) UNION ALL (SELECT 1) ORDER BY 1", [["1"], ["2"]]),
+    (STREAKS, [["a", "2026-01-01", "2026-01-02", "2"], ["a", "2026-01-04", "2026-01-04", "1"]]),
+]
+
+NOT_TRINO: list[tuple[str, str]] = [
+    ("SELECT a FROM t QUALIFY row_number() OVER () = 1", "line 1:25: mismatched input 'row_number'"),
+    ("SELECT a FROM t LIMIT 5 OFFSET 2", "line 1:25: mismatched input 'OFFSET'"),
+    ("SELECT 1::varchar", "line 1:9: mismatched input '::'"),
+    ("SELECT [1, 2]", r"line 1:8: mismatched input '\['"),
+    ("SELECT 5 // 2", "mismatched input"),
+    ("SELECT * EXCLUDE (a) FROM t", "EXCLUDE"),
+    ("SELECT a FROM t GROUP BY ALL", "GROUP BY ALL"),
+    ("SELECT a FROM t WHERE a ILIKE 'b'", "ILIKE"),
+    ("SELECT DISTINCT ON (a) b FROM t", "DISTINCT ON"),
+    ("SELECT a FROM t SEMI JOIN u ON a = b", "SEMI JOIN"),
+    ("FROM t", "mismatched input 'from'"),
+    ("SELECT * FROM 'file.parquet'", "mismatched input 'file.parquet'"),
+    ("SELECT a FROM t LIMIT 10%", "LIMIT n%"),
+    ("SELEC 1", "line 1:1: mismatched input 'selec'"),
+    ("SELECT a b c FROM t", "line 1:12: mismatched input 'c'"),
+    ("SELECT 'a", "line 1:1"),
+    ("SELECT 1; SELECT 2", "expected one statement"),
+    ("PRAGMA version", "mismatched input 'pragma'"),
+    ("", "mismatched input '<EOF>'"),
+]
+
+
 @pytest.fixture
 def catalog(tmp_path: Path) -> FolderCatalog:
     return FolderCatalog(tmp_path)
@@ -174,31 +220,7 @@ def test_an_aggregate_has_trinos_value_and_type(expression: str, value: str, kin
     assert (result.rows, result.types) == ([[value]], [kind])
 
 
-@pytest.mark.parametrize(
-    ("sql", "rows"),
-    [
-        ("VALUES 1, 2", [["1"], ["2"]]),
-        ("SELECT x, n FROM UNNEST(ARRAY['a', 'b']) WITH ORDINALITY AS t (x, n)", [["a", "1"], ["b", "2"]]),
-        (
-            "SELECT a, x FROM (VALUES (1, ARRAY[7, 8])) AS t (a, b) CROSS JOIN UNNEST(b) AS u (x)",
-            [["1", "7"], ["1", "8"]],
-        ),
-        (
-            "SELECT d FROM UNNEST(sequence(date '2026-01-31', date '2026-02-01')) AS t (d)",
-            [["2026-01-31"], ["2026-02-01"]],
-        ),
-        ("SELECT x FROM (VALUES 1, 2, 3) AS t (x) ORDER BY x OFFSET 1 LIMIT 1", [["2"]]),
-        ("SELECT x FROM (VALUES 2, NULL, 1) AS t (x) ORDER BY x DESC", [["2"], ["1"], [None]]),
-        (
-            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n",
-            [["1"], ["2"], ["3"]],
-        ),
-        ("SELECT x, row_number() OVER (ORDER BY x) FROM (VALUES 5, 4) AS t (x)", [["4", "1"], ["5", "2"]]),
-        ("SELECT lag(x, 1, 0) OVER w FROM (VALUES 1, 2) AS t (x) WINDOW w AS (ORDER BY x)", [["0"], ["1"]]),
-        ("(SELECT 2) UNION ALL (SELECT 1) ORDER BY 1", [["1"], ["2"]]),
-        (STREAKS, [["a", "2026-01-01", "2026-01-02", "2"], ["a", "2026-01-04", "2026-01-04", "1"]]),
-    ],
-)
+@pytest.mark.parametrize(("sql", "rows"), ROWS)
 def test_a_query_has_trinos_rows(sql: str, rows: list[list[str | None]], catalog: FolderCatalog) -> None:
     assert ask(sql, catalog).rows == rows
 
@@ -217,30 +239,7 @@ def test_a_sum_beyond_bigint_fails(catalog: FolderCatalog) -> None:
         ask("SELECT sum(x) FROM (VALUES 9223372036854775807, 1) AS t (x)", catalog)
 
 
-@pytest.mark.parametrize(
-    ("sql", "reason"),
-    [
-        ("SELECT a FROM t QUALIFY row_number() OVER () = 1", "line 1:25: mismatched input 'row_number'"),
-        ("SELECT a FROM t LIMIT 5 OFFSET 2", "line 1:25: mismatched input 'OFFSET'"),
-        ("SELECT 1::varchar", "line 1:9: mismatched input '::'"),
-        ("SELECT [1, 2]", r"line 1:8: mismatched input '\['"),
-        ("SELECT 5 // 2", "mismatched input"),
-        ("SELECT * EXCLUDE (a) FROM t", "EXCLUDE"),
-        ("SELECT a FROM t GROUP BY ALL", "GROUP BY ALL"),
-        ("SELECT a FROM t WHERE a ILIKE 'b'", "ILIKE"),
-        ("SELECT DISTINCT ON (a) b FROM t", "DISTINCT ON"),
-        ("SELECT a FROM t SEMI JOIN u ON a = b", "SEMI JOIN"),
-        ("FROM t", "mismatched input 'from'"),
-        ("SELECT * FROM 'file.parquet'", "mismatched input 'file.parquet'"),
-        ("SELECT a FROM t LIMIT 10%", "LIMIT n%"),
-        ("SELEC 1", "line 1:1: mismatched input 'selec'"),
-        ("SELECT a b c FROM t", "line 1:12: mismatched input 'c'"),
-        ("SELECT 'a", "line 1:1"),
-        ("SELECT 1; SELECT 2", "expected one statement"),
-        ("PRAGMA version", "mismatched input 'pragma'"),
-        ("", "mismatched input '<EOF>'"),
-    ],
-)
+@pytest.mark.parametrize(("sql", "reason"), NOT_TRINO)
 def test_what_only_duckdb_understands_is_no_sql(sql: str, reason: str, catalog: FolderCatalog) -> None:
     with pytest.raises(MalformedQuery, match=reason):
         ask(sql, catalog)
