@@ -17,6 +17,7 @@ import aws_cdk as cdk
 
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.queries import read_queries
+from lambdas.core.views import read_views
 from stacks.checks import add_checks, synthesize
 from stacks.config import StageConfig, load_stages, select_stage
 from stacks.stage import PipelineStage
@@ -28,7 +29,7 @@ _ENDPOINT = re.compile(r"https?://[^/\s]+/?")
 def build(app: cdk.App, stages: Mapping[str, StageConfig]) -> list[PipelineStage]:
     """Add the stages that are picked to the app, and the checks that watch over them.
 
-    Raises ConfigurationError for a bad query or `-c` value.
+    Raises ConfigurationError for a bad query, view or `-c` value.
     """
     # What `-c stages=` gives hides what the file holds under that name, which is why `main` reads the file itself.
     picked = app.node.try_get_context("stages")
@@ -37,9 +38,9 @@ def build(app: cdk.App, stages: Mapping[str, StageConfig]) -> list[PipelineStage
     if endpoint is not None and not (isinstance(endpoint, str) and _ENDPOINT.fullmatch(endpoint)):
         raise ConfigurationError(f"spotify_endpoint: {endpoint!r} is not an address: give http://127.0.0.1:<port>")
     configs = [select_stage(stages, name) for name in names]
-    queries = read_queries(PROJECT / "queries")
+    queries, views = read_queries(PROJECT / "queries"), read_views(PROJECT / "queries" / "views")
     add_checks(app)
-    return [PipelineStage(app, config, queries=queries, spotify_endpoint=endpoint) for config in configs]
+    return [PipelineStage(app, config, queries=queries, views=views, spotify_endpoint=endpoint) for config in configs]
 
 
 def context() -> dict[str, object]:

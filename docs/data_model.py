@@ -1,4 +1,4 @@
-"""Writes docs/data-model.md from lambdas/core/schema.py and lambdas/core/gates.py: `make docs`."""
+"""Writes docs/data-model.md from lambdas/core/schema.py, queries/views/ and lambdas/core/gates.py: `make docs`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from lambdas.core.charts import FIRST_YEAR, YEARS_AHEAD
 from lambdas.core.gates import HARD, SOFT, Gate
 from lambdas.core.keys import dimension_key, year_prefix
-from lambdas.core.schema import SCHEMA_VERSION, TABLES, YEAR_PARTITION, Table
+from lambdas.core.schema import SCHEMA_VERSION, TABLES, YEAR_PARTITION, Column, Table
+from lambdas.core.views import View, read_views
 
 PAGE = Path(__file__).with_name("data-model.md")
 
 _HEAD = f"""# Data model
 
-<!-- Written by `make docs` from lambdas/core/schema.py and lambdas/core/gates.py. -->
+<!-- Written by `make docs` from lambdas/core/schema.py, queries/views/ and lambdas/core/gates.py. -->
 
 Six tables, schema version {SCHEMA_VERSION}. Ids are Spotify's; timestamps are UTC; every column but those of the key
 may be null. `chart_entries` and `snapshots` are partitioned by `year` (a string, projected from {FIRST_YEAR} to
@@ -32,6 +33,13 @@ erDiagram
 ```
 """
 
+
+_VIEWS = """## Views
+
+Questions over the tables that are asked again and again, as `queries/views/` has them. They are in the catalog beside
+the tables, and are asked like one: `SELECT * FROM latest_songs WHERE chart = 'regional-global-daily'`. A view holds no
+rows: who reads it must be allowed its entry in the catalog (`glue:GetTable`), and all that its tables need.
+"""
 
 _GATES = """## Quality gates
 
@@ -56,7 +64,8 @@ SELECT chart, chart_date, verdict, warnings FROM snapshots WHERE warnings LIKE '
 def render() -> str:
     """The page."""
     gates = _GATES.format(hard=_gates(HARD), soft=_gates(SOFT))
-    return "\n".join([_HEAD, *map(_section, TABLES), gates])
+    views = map(_view, read_views(PAGE.parents[1] / "queries" / "views"))
+    return "\n".join([_HEAD, *map(_section, TABLES), _VIEWS, *views, gates])
 
 
 def _section(table: Table) -> str:
@@ -66,12 +75,18 @@ def _section(table: Table) -> str:
         "",
         f"{table.meaning} Key: {', '.join(f'`{name}`' for name in table.key)}. Objects: `{objects}`.",
         "",
-        "| column | type | meaning |",
-        "|---|---|---|",
+        *_columns([*table.columns, YEAR_PARTITION] if table.by_year else table.columns),
     ]
-    columns = [*table.columns, YEAR_PARTITION] if table.by_year else table.columns
-    lines += [f"| `{column.name}` | {column.type.value} | {column.meaning} |" for column in columns]
     return "\n".join(lines) + "\n"
+
+
+def _view(view: View) -> str:
+    return "\n".join([f"### {view.name}", "", view.meaning, "", *_columns(view.columns)]) + "\n"
+
+
+def _columns(columns: Sequence[Column]) -> list[str]:
+    rows = [f"| `{column.name}` | {column.type.value} | {column.meaning} |" for column in columns]
+    return ["| column | type | meaning |", "|---|---|---|", *rows]
 
 
 def _gates(gates: Sequence[Gate]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
-from lambdas.core.queries import Query, parse_query
+from lambdas.core.queries import Query, read_queries
 from lambdas.core.schema import TABLES, YEAR_PARTITION
+from lambdas.core.views import View, read_views
 from local.emulator import trino_sql, trino_types
 from local.emulator.trino_sql import QueryError
 
@@ -101,6 +102,18 @@ def tables() -> dict[str, dict[str, str]]:
         }
         for table in TABLES
     }
+
+
+def view_columns(views: Iterable[View]) -> dict[str, dict[str, str]]:
+    """The columns that views declare, in Glue's types."""
+    return {view.name: {column.name: column.type.value for column in view.columns} for view in views}
+
+
+def lint_view(view: View, columns: Columns) -> list[Finding]:
+    """What a view breaks: the rules of a question without parameters, but for its order, which a view has not."""
+    names = tuple(column.name for column in view.columns)
+    query = Query(view.name, view.name, view.meaning, parameters=(), columns=names, sql=view.sql)
+    return [finding for finding in lint(query, columns) if finding.rule != "order"]
 
 
 def lint(query: Query, columns: Columns) -> list[Finding]:
@@ -383,21 +396,30 @@ def _place(sql: str, offset: int) -> str:
     return f"line {line}:{offset - sql.rfind(chr(10), 0, offset)}: "
 
 
-def lint_file(path: Path, columns: Columns) -> list[Finding]:
-    """What a query's file breaks, by the lines of the file. Raises ConfigurationError for a bad header."""
-    text = path.read_text("utf-8")
-    query = parse_query(path.stem, text)
-    above = text[: text.index(query.sql)].count("\n")
-    return [
-        Finding(str(path), found.rule, _LINE.sub(lambda m: f"line {int(m[1]) + above}:", found.message, count=1))
-        for found in lint(query, columns)
-    ]
+def lint_files(folder: Path) -> list[Finding]:
+    """What the queries of a folder and the views of its `views/` break, by the lines of their files.
+
+    Raises ConfigurationError for a bad header.
+    """
+    views = read_views(folder / "views")
+    columns = tables() | view_columns(views)
+    read = [(folder / f"{query.name}.sql", query.sql, lint(query, columns)) for query in read_queries(folder)]
+    read += [(folder / "views" / f"{view.name}.sql", view.sql, lint_view(view, columns)) for view in views]
+    findings: list[Finding] = []
+    for path, sql, found in read:
+        text = path.read_text("utf-8")
+        above = text[: text.index(sql)].count("\n")
+        findings += [Finding(str(path), one.rule, _moved(one.message, above)) for one in found]
+    return findings
+
+
+def _moved(message: str, lines: int) -> str:
+    return _LINE.sub(lambda match: f"line {int(match[1]) + lines}:", message, count=1)
 
 
 def main(folders: Sequence[str]) -> int:
-    """Check the queries of folders (queries/ if none is named); 1 if a rule is broken."""
-    paths = sorted(path for folder in folders or ["queries"] for path in Path(folder).glob("*.sql"))
-    findings = [finding for path in paths for finding in lint_file(path, tables())]
+    """Check the queries and views of folders (queries/ if none is named); 1 if a rule is broken."""
+    findings = [finding for folder in folders or ["queries"] for finding in lint_files(Path(folder))]
     for finding in findings:
         print(finding)
     return 1 if findings else 0

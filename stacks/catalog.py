@@ -14,16 +14,22 @@ from constructs import Construct
 from lambdas.core.keys import RESULTS_PREFIX, table_prefix
 from lambdas.core.queries import Query
 from lambdas.core.schema import TABLES
+from lambdas.core.views import View
 from stacks import grants
 from stacks.checks import acknowledge, acknowledge_prefixes, acknowledge_resource
 from stacks.constructs.table import WarehouseTable
+from stacks.constructs.view import WarehouseView
 
 # Glue's own name for it, shared by all crawlers of the account.
 _CRAWLER_LOGS = "log-group:/aws-glue/crawlers"
 
 
+def _id(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
 class CatalogStack(Stack):
-    """Database, tables, crawler, workgroup and named queries of a stage.
+    """Database, tables, views, crawler, workgroup and named queries of a stage.
 
     Athena needs no crawler, for the tables are projected. The crawler registers partitions for engines that know no
     projection and logs columns that differ from the tables'; it changes no schema. It runs by `crawler_schedule`, a
@@ -47,6 +53,7 @@ class CatalogStack(Stack):
         results: s3.IBucket,
         scan_cutoff_bytes: int,
         queries: Sequence[Query],
+        views: Sequence[View] = (),
         crawler_schedule: str | None = None,
     ) -> None:
         super().__init__(
@@ -69,19 +76,21 @@ class CatalogStack(Stack):
         self._tables = [
             WarehouseTable(
                 self,
-                "".join(word.capitalize() for word in table.name.split("_")),
+                _id(table.name),
                 table=table,
                 database=database,
                 warehouse=warehouse,
             )
             for table in TABLES
         ]
+        for view in views:
+            WarehouseView(self, f"View{_id(view.name)}", view=view, database=database, database_name=database_name)
         self.crawler_name: str = self._crawler(f"spotify-etl-{stage}", warehouse, crawler_schedule)
         self.workgroup_name: str = self._workgroup(workgroup_name, results, scan_cutoff_bytes)
         for query in queries:
             athena.CfnNamedQuery(
                 self,
-                "Query" + "".join(word.capitalize() for word in query.name.split("_")),
+                f"Query{_id(query.name)}",
                 name=query.name,
                 description=query.question,
                 database=self.database_name,

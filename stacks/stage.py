@@ -9,6 +9,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from lambdas.core.queries import Query
+from lambdas.core.views import View
 from stacks.catalog import CatalogStack
 from stacks.compute import ComputeStack, EnrichmentSettings, Poll, ReportSettings
 from stacks.config import NONCURRENT_DAYS, StageConfig
@@ -35,8 +36,8 @@ _LOG_RETENTION = {
 class PipelineStage(cdk.Stage):
     """The stacks of a stage, named `spotify-etl-<stage>-<storage|compute|catalog|monitoring>`.
 
-    `queries` become Athena's named queries. `spotify_endpoint` is the address of a stand-in for Spotify; it is for an
-    emulated stage, and any other ignores it: None, for the real Spotify.
+    `queries` become Athena's named queries, `views` views in its catalog. `spotify_endpoint` is the address of a
+    stand-in for Spotify; it is for an emulated stage, and any other ignores it: None, for the real Spotify.
 
     Attributes: `storage`, `compute`, `catalog`, `monitoring`.
     """
@@ -47,6 +48,7 @@ class PipelineStage(cdk.Stage):
         config: StageConfig,
         *,
         queries: Sequence[Query],
+        views: Sequence[View] = (),
         spotify_endpoint: str | None = None,
     ) -> None:
         env = cdk.Environment(account=config.account, region=config.region)
@@ -110,6 +112,7 @@ class PipelineStage(cdk.Stage):
             scan_cutoff_bytes=config.athena_scan_cutoff_bytes,
             crawler_schedule=config.crawler_schedule,
             queries=queries,
+            views=views,
         )
         self.monitoring = MonitoringStack(
             self,

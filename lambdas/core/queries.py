@@ -102,7 +102,14 @@ def parse_query(name: str, text: str) -> Query:
 
     Raises ConfigurationError naming the file and what its header lacks, or what of it is longer than Athena takes.
     """
-    header, sql = split_header(text, _HEADER)
+    header: dict[str, str] = {}
+    body: list[str] = []
+    for line in text.splitlines():
+        found = _HEADER.fullmatch(line.rstrip())
+        if found and not body:
+            header[found[1]] = found[2].strip()
+        elif line.strip() or body:
+            body.append(line.rstrip())
     for field in ("title", "question", "columns"):
         if not header.get(field):
             raise ConfigurationError(f"queries/{name}.sql: its header has no '-- {field}:' line")
@@ -118,7 +125,7 @@ def parse_query(name: str, text: str) -> Query:
         question=header["question"],
         parameters=tuple(parameters),
         columns=tuple(column.strip() for column in header["columns"].split(",")),
-        sql=sql,
+        sql="\n".join(body).strip().rstrip(";"),
     )
     for what, length, most in (
         ("name", len(name), _LONGEST_NAME),
@@ -133,19 +140,6 @@ def parse_query(name: str, text: str) -> Query:
     except ConfigurationError as error:
         raise ConfigurationError(f"queries/{name}.sql: a default does not fit: {error}") from error
     return query
-
-
-def split_header(text: str, line_pattern: re.Pattern[str]) -> tuple[dict[str, str], str]:
-    """The fields of the leading lines that match (their first two groups), and the rest without a semicolon."""
-    header: dict[str, str] = {}
-    body: list[str] = []
-    for line in text.splitlines():
-        found = line_pattern.fullmatch(line.rstrip())
-        if found and not body:
-            header[found[1]] = found[2].strip()
-        elif line.strip() or body:
-            body.append(line.rstrip())
-    return header, "\n".join(body).strip().rstrip(";").rstrip()
 
 
 def read_queries(folder: Path) -> tuple[Query, ...]:

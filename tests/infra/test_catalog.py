@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from datetime import UTC, date, datetime
@@ -14,15 +15,17 @@ from lambdas.core.charts import FIRST_YEAR, is_plausible, last_year
 from lambdas.core.keys import chart_year_key, dimension_key, table_prefix
 from lambdas.core.queries import read_queries
 from lambdas.core.schema import TABLES, Table
+from lambdas.core.views import read_views
 from stacks.catalog import CatalogStack
 from stacks.config import load_stages
 from tests.infra.templates import PROJECT, Resource, Synthesis, Template, one, resources, synthesize, text_of
 
 
-def _glue_tables(template: Template) -> dict[str, Resource]:
+def _glue_tables(template: Template, table_type: str = "EXTERNAL_TABLE") -> dict[str, Resource]:
     return {
         held["Properties"]["TableInput"]["Name"]: held["Properties"]["TableInput"]
         for held in resources(template, "AWS::Glue::Table").values()
+        if held["Properties"]["TableInput"]["TableType"] == table_type
     }
 
 
@@ -47,6 +50,29 @@ def test_glue_has_the_tables_and_columns_of_the_schema_and_no_others(synthesis: 
             assert partitions == ([("year", "string")] if table.by_year else [])
             assert glue[table.name]["TableType"] == "EXTERNAL_TABLE"
             assert "ParquetHiveSerDe" in glue[table.name]["StorageDescriptor"]["SerdeInfo"]["SerializationLibrary"]
+
+
+def test_every_view_is_in_the_catalog_as_trino_reads_one(synthesis: Synthesis) -> None:
+    views = {view.name: view for view in read_views(PROJECT / "queries" / "views")}
+    assert views
+    for config, template in synthesis.of("catalog"):
+        glue = _glue_tables(template, "VIRTUAL_VIEW")
+        assert set(glue) == set(views)
+        for name, held in glue.items():
+            assert held["Parameters"]["presto_view"] == "true"
+            assert held["ViewExpandedText"] == "/* Presto View */"
+            coded = re.fullmatch(r"/\* Presto View: ([A-Za-z0-9+/=]+) \*/", held["ViewOriginalText"])
+            assert coded
+            definition = json.loads(base64.b64decode(coded[1]))
+            assert definition["originalSql"] == views[name].original_sql
+            assert (definition["catalog"], definition["schema"]) == ("awsdatacatalog", f"spotify_{config.stage}")
+            assert [column["name"] for column in definition["columns"]] == [c.name for c in views[name].columns]
+            storage = held["StorageDescriptor"]
+            assert [(column["Name"], column["Type"]) for column in storage["Columns"]] == [
+                (column.name, column.type.value) for column in views[name].columns
+            ]
+            assert storage["SerdeInfo"], "Trino's reader refuses a table of Glue's without"
+            assert "Location" not in storage, "a crawler or a reader of files would follow it"
 
 
 def test_meanings_fit_into_glues_comments() -> None:

@@ -12,6 +12,7 @@ from lambdas.core.documents import RawDocument
 from lambdas.core.keys import parse_raw_key
 from lambdas.core.queries import Query, read_queries
 from lambdas.core.schema import TABLES, YEAR_PARTITION
+from lambdas.core.views import read_views
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
 from local.emulator.session import answer
 from tests.documents import album, artist, csv_answer, csv_row, document, track
@@ -19,6 +20,7 @@ from tests.fakes import MemoryStore
 from tests.payloads import REPOSITORY
 from tests.unit.glue_catalog import YEARS, FolderCatalog
 
+VIEWS = {view.name: view for view in read_views(REPOSITORY / "queries" / "views")}
 QUERIES = {query.name: query for query in read_queries(REPOSITORY / "queries")}
 CHART, WEEKLY = "regional-global-daily", "regional-global-weekly"
 MONDAY = date(2026, 3, 2)
@@ -96,12 +98,14 @@ def load(charts: Iterable[RawDocument]) -> MemoryStore:
 
 
 def catalog_of(folder: Path, tables: MemoryStore) -> FolderCatalog:
-    """The tables as Athena's catalog has them."""
+    """The tables and views as Athena's catalog has them."""
     catalog = FolderCatalog(folder)
     for table in TABLES:
         columns = {column.name: column.type.value for column in table.columns}
         partition = {YEAR_PARTITION.name: YEAR_PARTITION.type.value} if table.by_year else {}
         catalog.add(table.name, columns, keys=partition, parameters=YEARS if table.by_year else {})
+    for view in VIEWS.values():
+        catalog.add_view(view.name, view.original_sql, {column.name: column.type.value for column in view.columns})
     for key, body in tables.objects.items():
         path = folder / "bucket" / key
         path.parent.mkdir(parents=True, exist_ok=True)

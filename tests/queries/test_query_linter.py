@@ -8,8 +8,8 @@ import pytest
 
 from lambdas.core.queries import parse_query
 from local import query_linter
-from local.query_linter import lint, rules, tables
-from tests.queries.asking import QUERIES
+from local.query_linter import lint, lint_view, rules, tables, view_columns
+from tests.queries.asking import QUERIES, VIEWS
 
 # rule: SQL that breaks it (and no other rule), and how it is written instead
 EXAMPLES: dict[str, tuple[str, str]] = {
@@ -178,7 +178,12 @@ def test_a_division_that_says_what_it_means_is_let_through(expression: str) -> N
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
 def test_no_query_that_ships_breaks_a_rule(name: str) -> None:
-    assert lint(QUERIES[name], tables()) == []
+    assert lint(QUERIES[name], tables() | view_columns(VIEWS.values())) == []
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_no_view_that_ships_breaks_a_rule(name: str) -> None:
+    assert lint_view(VIEWS[name], tables() | view_columns(VIEWS.values())) == []
 
 
 def test_the_command_prints_file_place_and_rule_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
