@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint bench docs lock clean
+.PHONY: help setup demo down test lint bench trino docs lock clean
 
 # The first Python on the path that is 3.11 or later; `make PYTHON=/path/to/python3.12 ...` names one.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -77,6 +77,9 @@ bench: setup ## Measure the transform against json + pandas + CSV, the rebuild, 
 	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks.transform
 	PYTHONPATH=. $(BIN)/python -m benchmarks.rebuild
 	PYTHONPATH=. $(BIN)/python -m benchmarks.report
+
+trino: setup ## Ask every query and view of Trino itself, and compare (needs Java 24 and Maven)
+	@PYTHONPATH=. $(BIN)/python -m tests.trino
 
 docs: setup ## Write the pages of docs/ that follow from the code and the templates anew
 	@for page in data_model configuration cost faults walls; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done

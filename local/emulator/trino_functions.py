@@ -81,7 +81,6 @@ MACROS = (
     "WHEN 'TIMESTAMP' THEN 'timestamp(3)' WHEN 'TIMESTAMP WITH TIME ZONE' THEN 'timestamp(3) with time zone' "
     "ELSE lower(typeof(x)) END, '^(.*)\\[\\]$', 'array(\\1)'), '^struct', 'row')",
     "trino_map_agg(k, v) AS map(list(k), list(v))",
-    "at_timezone(t, z) AS timezone(z, t)",
     "levenshtein_distance(a, b) AS levenshtein(a, b)",
     "hamming_distance(a, b) AS hamming(a, b)",
     "normalize(s) AS nfc_normalize(s)",

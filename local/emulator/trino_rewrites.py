@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from local.emulator.trino_sql import QueryError
+from local.emulator.trino_sql import QueryError, position
 
 
 def to_duckdb(tree: exp.Expr) -> str:
@@ -96,6 +96,11 @@ def _regexp_replace(node: exp.RegexpReplace) -> exp.Expr:
     return node
 
 
+def _at_time_zone(node: exp.AtTimeZone) -> exp.Expr:
+    # Trino's value keeps the zone, and shows it; DuckDB's is a timestamp without one.
+    raise QueryError(f"NOT_SUPPORTED: {position(node)}AT TIME ZONE and at_timezone are not run by the local stage")
+
+
 def _cardinality(node: exp.ArraySize) -> exp.Expr:
     argument = node.this.unnest() if isinstance(node.this, exp.Paren) else node.this
     maps = (exp.Map, exp.VarMap, exp.MapFromEntries, exp.MapCat, exp.ToMap)
@@ -148,6 +153,8 @@ def _sequence(node: exp.GenerateSeries | exp.GenerateDateArray) -> exp.Expr:
 
 def _anonymous(node: exp.Anonymous) -> exp.Expr:
     name = node.name.lower()
+    if name == "at_timezone":
+        return _at_time_zone(exp.AtTimeZone(this=node))
     if name == "every":
         return _call("bool_and", *node.expressions)
     if name == "slice" and len(node.expressions) == 3:
@@ -181,6 +188,7 @@ _REWRITES: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
     exp.TimestampTrunc: _date_trunc,
     exp.Add: _add,
     exp.Sub: _add,
+    exp.AtTimeZone: _at_time_zone,
     exp.Extract: _extract,
     exp.RegexpReplace: _regexp_replace,
     exp.ArraySize: _cardinality,

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from lambdas.core.documents import RawDocument
 from lambdas.core.imports import read_import
-from lambdas.core.schema import TABLES, YEAR_PARTITION, ColumnType, Table
+from lambdas.core.schema import TABLES, YEAR_PARTITION, Table
+from lambdas.core.views import TRINO_TYPES, View
 from local.spotify.history import write_history
 from tests.queries.asking import CHART as CHART
 from tests.queries.asking import WEEKLY, day, official, song, told
 
 NEWEST = date(2026, 3, 15)
-CSV_CHART, CSV_WEEKLY, HOLES, ONE_DAY = "regional-us-daily", "regional-us-weekly", "with-holes", "one-day"
-CHARTS = (CHART, WEEKLY, CSV_CHART, CSV_WEEKLY, HOLES, ONE_DAY, "holds-nothing")
-
-_TRINO_TYPES = {
-    ColumnType.STRING: "varchar",
-    ColumnType.INT: "integer",
-    ColumnType.BIGINT: "bigint",
-    ColumnType.BOOLEAN: "boolean",
-    ColumnType.DATE: "date",
-    ColumnType.TIMESTAMP: "timestamp(3)",
-}
+CSV_CHART, CSV_WEEKLY, HOLES, ONE_DAY, WINTERS = (
+    "regional-us-daily",
+    "regional-us-weekly",
+    "with-holes",
+    "one-day",
+    "winters",
+)
+CHARTS = (CHART, WEEKLY, CSV_CHART, CSV_WEEKLY, HOLES, ONE_DAY, WINTERS, "holds-nothing")
 
 
 def documents() -> Iterator[RawDocument]:
@@ -50,6 +49,8 @@ def documents() -> Iterator[RawDocument]:
     yield day(2, both, None, song("Solo", by=("Ayla Sable",)), twins[0], chart=HOLES)
     yield day(9, twins[1], song("Solo", by=("Ayla Sable",)), chart=HOLES)
     yield day(0, song("Only"), chart=ONE_DAY)
+    for offset in (-435, -430, -80, -70, -20):  # December 2024, December 2025, and February
+        yield day(offset, song("Winter" if offset < -20 else "Spring"), song("Evergreen"), chart=WINTERS)
 
 
 def _history(chart: str, *, days: int, missing: tuple[int, ...]) -> Iterator[RawDocument]:
@@ -63,7 +64,7 @@ def _history(chart: str, *, days: int, missing: tuple[int, ...]) -> Iterator[Raw
 
 def statements(table: Table) -> Iterator[str]:
     """What makes Trino see a table's objects, which lie under `<table>/`, by year where it is partitioned."""
-    columns = [f'"{column.name}" {_TRINO_TYPES[column.type]}' for column in table.columns]
+    columns = [f'"{column.name}" {TRINO_TYPES[column.type]}' for column in table.columns]
     properties = [f"external_location = 'local:///{table.name}'", "format = 'PARQUET'"]
     if table.by_year:
         columns.append(f'"{YEAR_PARTITION.name}" varchar')
@@ -78,3 +79,18 @@ def all_statements() -> Iterator[str]:
     yield "CREATE SCHEMA hive.warehouse"
     for table in TABLES:
         yield from statements(table)
+
+
+def in_order(views: Iterable[View]) -> list[View]:
+    """Views with those before them that they read."""
+    waiting, placed = list(views), list[View]()
+    while waiting:
+        ready = [view for view in waiting if not any(_reads(view, other) for other in waiting)]
+        placed += ready
+        waiting = [view for view in waiting if view not in ready]
+        assert ready or not waiting, "views that read each other"
+    return placed
+
+
+def _reads(view: View, other: View) -> bool:
+    return view is not other and re.search(rf"\b{other.name}\b", view.sql) is not None
