@@ -320,7 +320,8 @@ COMMANDS: tuple[Command, ...] = (
         group="use",
         summary="ask the warehouse in SQL, or by the name of a question",
         description="Ask through Athena. NAME is one of the questions in queries/ (--list shows them); anything else "
-        "is Athena SQL over chart_entries, snapshots, songs, albums, artists and song_artists.",
+        "is Athena SQL over chart_entries, snapshots, songs, albums, artists and song_artists, and the views "
+        "chart_with_names, held_dates and latest_songs.",
         examples=(
             "etl query --list",
             "etl query --list todays_top_10",
