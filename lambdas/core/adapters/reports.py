@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from botocore.exceptions import ClientError
 
-from lambdas.core.adapters.athena import Athena, NamedQueries, literal
+from lambdas.core.adapters.athena import Athena, NamedQueries
 from lambdas.core.adapters.s3 import lost_race
 from lambdas.core.errors import InvalidKey
 from lambdas.core.keys import REPORT_PREFIX, parse_chart_year_key, parse_report_key, report_key, table_prefix
-from lambdas.core.queries import Query
+from lambdas.core.queries import Query, literal
 from lambdas.core.report import QUERIES, Report
 from lambdas.core.reporting import Reporting, Sources, StoredReport
 from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS

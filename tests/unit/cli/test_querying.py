@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from cli import querying
-from cli.athena import Answer, ResultColumn
 from cli.querying import parse_parameters, query_command, statement
+from lambdas.core.adapters.athena import Answer, ResultColumn
 from lambdas.core.errors import ConfigurationError
 from lambdas.core.queries import Query, parse_query
 
