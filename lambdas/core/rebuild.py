@@ -448,7 +448,12 @@ class Rebuild:
         raise _conflict(chart_year_key(CHART_ENTRIES, chart, year))
 
     def _better_dimensions(self, rows: DimensionRows) -> None:
-        """No entry is to lack its song: before entries of late documents are written, so are their dimensions."""
+        """No entry is to lack its song: before entries of late documents are written, so are their dimensions.
+
+        A dry run has put no dimension right yet, and would take this for all that changes in one.
+        """
+        if self._dry_run:
+            return
         for table in DIMENSIONS:
             if (late := rows.of(table)) is not None:
                 self._exchange(table, dimension_key(table), partial(_bettered, table, late))

@@ -23,7 +23,17 @@ from lambdas.core.keys import (
 from lambdas.core.parquet import batch_of, rows_of
 from lambdas.core.rebuild import NothingToRebuild, Rebuild, RebuildReport, Scope, WiderScopeNeeded
 from lambdas.core.rows import Row, Value, days, milliseconds
-from lambdas.core.schema import ARTISTS, CHART_ENTRIES, DIMENSIONS, SNAPSHOTS, SONG_ARTISTS, SONGS, TABLES, Table
+from lambdas.core.schema import (
+    ALBUMS,
+    ARTISTS,
+    CHART_ENTRIES,
+    DIMENSIONS,
+    SNAPSHOTS,
+    SONG_ARTISTS,
+    SONGS,
+    TABLES,
+    Table,
+)
 from lambdas.core.shadow import Shadow, ShadowChanged, Unsound, check_chart_year, check_dimension, fingerprint
 from lambdas.core.warehouse import Warehouse
 from tests.buckets import TransformedBuckets
@@ -137,6 +147,18 @@ def test_a_dry_run_says_what_a_rebuild_then_does_and_writes_nothing_but_its_shad
     assert list(told.quarantined) == [broken]
     assert told.changes[SONGS_KEY].is_new
     assert "not a Parquet file" in str(told.changes[SNAPSHOTS_KEY].unreadable)
+    assert stage.rebuild().changes == told.changes
+
+
+def test_a_dry_run_says_so_too_where_a_row_is_taken_back_and_an_object_cannot_be_read() -> None:
+    song = spotify_id(("track", "Three"))
+    stage = Stage(document())
+    answer = cached_song(track("Three"), song_id=song, now=ANSWERED)
+    stage.raw.objects[answer.key] = encode(answer)
+    stage.rewrite(SONGS, SONGS_KEY, rank_first_row_too_high)
+    stage.tables.objects[dimension_key(ALBUMS)] = b"garbled"
+    told = stage.rebuild(dry_run=True)
+    assert "not a Parquet file" in str(told.changes[dimension_key(ALBUMS)].unreadable)
     assert stage.rebuild().changes == told.changes
 
 
