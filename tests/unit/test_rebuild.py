@@ -492,6 +492,23 @@ def test_what_a_writer_loads_just_before_a_dimension_is_read_is_not_taken_back_w
     assert report.made_again == 1
 
 
+def test_what_lost_to_a_wrong_row_while_it_was_being_taken_back_is_in_the_tables_in_the_end() -> None:
+    stage = Stage(document(songs=[track("One", popularity=1)]))
+    stage.rewrite(SONGS, SONGS_KEY, rank_first_row_too_high)
+    later = OBSERVED + timedelta(hours=1)
+    late = document(chart="other", songs=[track("One", popularity=2)], observed_at=later)
+
+    def before_write(key: str) -> None:
+        if key == SONGS_KEY and late.key not in stage.raw.objects:
+            stage.put(late)
+            stage.load()  # it writes no song: what is held is of a greater rank, and taken back a moment later
+
+    stage.tables.before_write = before_write
+    stage.rebuild()
+    assert late.key in stage.raw.objects
+    assert stage.tables.objects == Stage(document(songs=[track("One", popularity=1)]), late).tables.objects
+
+
 def test_a_document_that_is_found_late_at_one_dimension_has_its_rows_in_those_replaced_before() -> None:
     stage, phases = Stage(document(songs=[track("One")])), [""]
     key = dimension_key(SONG_ARTISTS)  # the last that is written
