@@ -16,7 +16,7 @@ from typing import cast
 import msgspec
 from arro3.core import RecordBatch
 
-from lambdas.core.parquet import batch_of, column_values, date_numbers, joined, rows_of, take
+from lambdas.core.parquet import batch_of, column_values, joined, rows_of, take, value_at
 from lambdas.core.reading import API
 from lambdas.core.rows import Group, Row
 from lambdas.core.schema import Table
@@ -40,7 +40,8 @@ def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[i
     at = table.index("chart_date")
     new_dates = [cast(int, row[at]) for row in incoming]
     # Searched in place: a list of the dates of a year's 18,250 entries costs a tenth of the whole merge.
-    dates, places = date_numbers(existing), range(existing.num_rows)
+    dates = cast(Callable[[int], int], value_at(table, existing, "chart_date"))
+    places = range(existing.num_rows)
     pieces: list[RecordBatch] = []
     kept = placed = 0
     for day in sorted(replaced):
@@ -63,8 +64,8 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
     if existing is None:
         return batch_of(table, [row for key in sorted(groups) for row in groups[key]])
     keys = cast(list[str], column_values(table, existing, table.key[0]))
-    details = column_values(table, existing, "detail")
-    observed = cast(list[int], column_values(table, existing, "observed_at"))
+    # Looked up where a key is met: lists of them are a tenth of the merge's CPU and memory among 300,000 songs.
+    details, observed = value_at(table, existing, "detail"), value_at(table, existing, "observed_at")
     order: list[int] = []
     incoming: list[Row] = []
     cursor = 0
@@ -73,7 +74,7 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
         start = bisect_left(keys, key, cursor)
         end = bisect_right(keys, key, start)
         if start < end:
-            held = (_detail_rank(details[start]), observed[start])
+            held = (_detail_rank(details(start)), cast(int, observed(start)))
             offered = _rank(table, rows)
             if offered < held:
                 continue
