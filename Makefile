@@ -80,7 +80,7 @@ trino: setup ## Ask every query and view of Trino itself, and compare (needs Jav
 	@PYTHONPATH=. $(BIN)/python -m tests.trino
 
 docs: setup ## Write the pages of docs/ that follow from the code and the templates anew
-	@for page in data_model configuration cost faults walls; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done
+	@for page in data_model configuration cost faults walls backfill; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done
 
 lock: setup ## Write the requirements files anew from their .in files
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$$1.in" -o "$$1.txt"; }
