@@ -159,8 +159,8 @@ def run(raw: Path, folder: Path, keys: Sequence[str], functions: int, batch: int
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the figures as Markdown tables. Raises AssertionError if a run gives other tables than the first."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", type=int, default=3_000, help="default: %(default)s")
-    parser.add_argument("--functions", type=int, nargs="+", default=[1, 2, 4, 8, 16], help="default: %(default)s")
+    parser.add_argument("--documents", type=int, default=600, help="default: %(default)s")
+    parser.add_argument("--functions", type=int, nargs="+", default=[1, 4, 16], help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=BATCH_SIZE, help="messages a batch (default: %(default)s)")
     options = parser.parse_args(arguments)
     print(machine("msgspec", "arro3-core"))
