@@ -13,7 +13,7 @@ import time
 from importlib import import_module
 from typing import Final
 
-BENCHMARKS: Final = ("transform", "growth", "backfill", "contention", "rebuild", "cold_start", "query")
+BENCHMARKS: Final = ("transform", "growth", "backfill", "contention", "rebuild", "cold_start", "query", "report")
 
 
 def main() -> None:
