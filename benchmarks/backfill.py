@@ -187,7 +187,7 @@ class Cost:
             model.LAMBDA_COMPUTE: self.lambda_seconds * TRANSFORM_GIB,
             model.S3_WRITES: self.documents + self.table_writes + self.lists,
             model.S3_READS: self.document_reads + self.table_reads,
-            model.SQS_REQUESTS: self.documents * model.SQS_REQUESTS_A_DOCUMENT,
+            model.SQS_REQUESTS: self.documents * model.SQS_REQUESTS_A_MESSAGE,
             model.EVENTS: self.documents,  # brought documents do not expire
             model.LOGS_WRITTEN: log_bytes / 1e9,
         }

@@ -110,7 +110,7 @@ class Backfill:
             model.LAMBDA_COMPUTE: self.batches * self.batch_seconds * GIB,
             model.S3_WRITES: self.documents + self.requests.writes + self.requests.lists,
             model.S3_READS: self.requests.reads,
-            model.SQS_REQUESTS: self.documents * model.SQS_REQUESTS_A_DOCUMENT,
+            model.SQS_REQUESTS: self.documents * model.SQS_REQUESTS_A_MESSAGE,
             model.EVENTS: self.documents,
             model.LOGS_WRITTEN: log_bytes / model.GB,
         }
