@@ -72,17 +72,15 @@ lint: setup ## Style, types, the direction of imports, and the SQL of queries/
 test: lint ## Everything: lint, then all tests with the emulator
 	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest
 
-bench: setup ## Measure the transform against json + pandas + CSV, the rebuild, and the report
+bench: setup ## Measure everything of benchmarks/RESULTS.md; `make bench ONLY="query growth"` some of it
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt
-	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks.transform
-	PYTHONPATH=. $(BIN)/python -m benchmarks.rebuild
-	PYTHONPATH=. $(BIN)/python -m benchmarks.report
+	PYTHONPATH=".:.local/benchmarks" $(BIN)/python -m benchmarks $(ONLY)
 
 trino: setup ## Ask every query and view of Trino itself, and compare (needs Java 24 and Maven)
 	@PYTHONPATH=. $(BIN)/python -m tests.trino
 
 docs: setup ## Write the pages of docs/ that follow from the code and the templates anew
-	@for page in data_model configuration cost faults walls; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done
+	@for page in data_model configuration cost faults walls backfill; do PYTHONPATH=. $(BIN)/python -m docs.$$page; done
 
 lock: setup ## Write the requirements files anew from their .in files
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$$1.in" -o "$$1.txt"; }

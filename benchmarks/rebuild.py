@@ -1,6 +1,6 @@
 """How fast the tables are made anew, in how much memory, and what one more day costs when ten years are held.
 
-    PYTHONPATH=. .venv/bin/python -m benchmarks.rebuild
+    make bench ONLY=rebuild
 
 Made-up charts of 200 songs, as the Web API would tell them, lie as raw documents on disk, so that the memory measured
 is the rebuild's; the tables lie in memory, as they would be on their way to S3. Each measurement runs in a process of
@@ -13,17 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks.inputs import CHART, NOW, made_up
+from benchmarks.machine import machine, most_resident
 from lambdas.core.rebuild import Rebuild
 from lambdas.core.store import StoredObject, raw_documents
 from lambdas.core.warehouse import Warehouse, group_by_chart_year
@@ -88,13 +87,6 @@ def measure_rebuild(path: Path, number: int, latency: float, at_once: int) -> Me
     return {"a CPU second": number / cpu, "a second": number / elapsed, "MB": most_resident() - before}
 
 
-def most_resident() -> float:
-    """The most memory this process ever had resident, in MB."""
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
-    (kilobytes,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
-    return int(kilobytes) / 1024
-
-
 def measure_one_more_day(path: Path, days: int, rounds: int) -> Measured:
     """CPU seconds of one more day loaded into the tables of all days before, and their size.
 
@@ -133,14 +125,14 @@ def alone(work: Callable[..., Measured], *arguments: object) -> Measured:
         return pool.apply(work, arguments)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the figures as Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=3653, help="days of one daily chart (default: ten years)")
     parser.add_argument("--rounds", type=int, default=15, help="rounds of one more day (default: 15)")
     parser.add_argument("--latency", type=float, default=0.02, help="seconds S3 takes for a document (default: 0.02)")
-    options = parser.parse_args()
-    print(f"Python {platform.python_version()}, {platform.machine()}, arro3-core {version('arro3-core')}")
+    options = parser.parse_args(arguments)
+    print(machine("msgspec", "arro3-core"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ten years"
         write_documents(path, options.days)

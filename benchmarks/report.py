@@ -1,6 +1,6 @@
 """How long a report takes, how many objects its questions read, and how large the page is.
 
-    PYTHONPATH=. .venv/bin/python -m benchmarks.report
+    make bench ONLY=report
 
 Two years of the sample's daily chart of 50, as the Web API would tell them, loaded by the real transform a month at a
 time. The questions are asked one after the other of the emulator's own Athena (DuckDB behind the translation of Trino
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -78,11 +78,11 @@ class Asked:
         return [dict(zip(held.columns, row, strict=True)) for row in held.rows]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print what came of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.add_argument("--days", type=int, default=730, help="days of the chart (default: %(default)s)")
-    days = parser.parse_args().days
+    days = parser.parse_args(arguments).days
     print(f"{CHART}, {days} days of {SONGS} songs")
     with tempfile.TemporaryDirectory() as folder:
         asked = Asked(catalog_of(Path(folder), tables(days)))

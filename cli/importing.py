@@ -138,9 +138,11 @@ class Tally:
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
-    """The files to import: those named, and those of `SUFFIXES` in the folders named, in order, each once.
+    """The files to import: those named, and those of `SUFFIXES` in the folders named, each once.
 
-    Raises ConfigurationError for a path that is not there, or a folder without such files.
+    In order of chart and date as far as official names tell, whatever their folders: a batch of the transform then
+    writes the objects of a chart or two, and not of all (docs/backfill.md). Raises ConfigurationError for a path that
+    is not there, or a folder without such files.
     """
     found: dict[Path, None] = {}
     for path in paths:
@@ -153,7 +155,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
             found[path] = None
         else:
             raise ConfigurationError(f"there is no file or folder {path}")
-    return list(found)
+    return sorted(found, key=lambda path: told_by_name(path.name) or ())
 
 
 def read_file(path: Path, choices: Choices, *, received_at: datetime, is_alone: bool = True) -> FileOutcome:

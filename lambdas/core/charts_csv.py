@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from io import StringIO
 from typing import Literal, TypeAlias
 
@@ -33,7 +34,7 @@ from lambdas.core.gates import (
     SONG_TWICE,
     TEXT_DAMAGED,
 )
-from lambdas.core.reading import LARGEST_INT, Reading, checked_id, first_few
+from lambdas.core.reading import ID_LENGTH, LARGEST_INT, Reading, checked_id, first_few
 from lambdas.core.rows import days, milliseconds
 
 Encoding: TypeAlias = Literal["utf-8", "cp1252", "latin-1"]
@@ -62,7 +63,9 @@ _COUNTED: dict[str, Period] = {"days_on_chart": "daily", "weeks_on_chart": "week
 _KNOWN_HEADERS = "'rank,uri,artist_names,track_name,...' or 'Position,Track Name,Artist,Streams,URL'"
 
 _SONG = re.compile(r"(?:spotify:track:|https?://open\.spotify\.com/track/)([^/?#]*)(?:\?[^/#]*)?")
+_URI = re.compile(rf"spotify:track:[0-9A-Za-z]{{{ID_LENGTH}}}")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+_REPLACEMENT = "\ufffd"
 # What a code page has no character for is written as a question mark: not at the end of a word, where people put them.
 _SUBSTITUTED = re.compile(r"\?[\w?]|(?:^|\s)\?")
 _LARGEST_BIGINT = 2**63 - 1
@@ -133,37 +136,50 @@ def read_charts_csv(document: DocumentHeader, table: CsvTable) -> Reading:
     if places is None:
         raise NotAChart(f"is no chart of songs: its header is {_shown(table.header)}, not {_KNOWN_HEADERS}")
     by_position = _by_position(table, places)
-    reading = Reading()
+    positions = sorted(by_position)
+    columns = list(zip(*(by_position[position] for position in positions), strict=True))
+    told = {name: columns[place] for name, place in places.items()}
+    untold = ("",) * len(positions)
+    reading = Reading(depth=positions[-1])
+    read_text = partial(_text, encoding=table.encoding, reading=reading) if _is_damaged(table) else _whole_text
     observed, chart_date = milliseconds(document.observed_at), days(document.chart_date)
-    without_streams = 0
-    for position, row in sorted(by_position.items()):
-        told = {name: row[place] for name, place in places.items()}
-        song_id = _song_id(told["song"], position)
-        streams = _figure(told, "streams", position, largest=_LARGEST_BIGINT)
-        without_streams += streams is None and bool(told.get("streams"))
-        reading.entries.append(
-            (
-                document.chart,
-                chart_date,
-                position,
-                document.period,
-                song_id,
-                streams,
-                None,
-                _figure(told, "previous", position),
-                _figure(told, "peak", position),
-                _figure(told, "periods", position),
-                _text(told.get("label", ""), table.encoding, reading),
-                None,
-                document.provider,
-                observed,
-            )
+    song_ids = _song_ids(told["song"], positions)
+    streams = _figures(told, "streams", positions, largest=_LARGEST_BIGINT)
+    reading.entries = [
+        (
+            document.chart,
+            chart_date,
+            position,
+            document.period,
+            song_id,
+            streamed,
+            None,
+            previous,
+            peak,
+            periods,
+            read_text(label),
+            None,
+            document.provider,
+            observed,
         )
+        for position, song_id, streamed, previous, peak, periods, label in zip(
+            positions,
+            song_ids,
+            streams,
+            _figures(told, "previous", positions),
+            _figures(told, "peak", positions),
+            _figures(told, "periods", positions),
+            told.get("label", untold),
+            strict=True,
+        )
+    ]
+    for position, song_id, name_told, credit_told in zip(
+        positions, song_ids, told["name"], told["artist_names"], strict=True
+    ):
         if song_id in reading.songs:
             reading.warn(SONG_TWICE, f"{song_id} again at position {position}")
             continue
-        name = _text(told["name"], table.encoding, reading)
-        credit = _text(told["artist_names"], table.encoding, reading)
+        name, credit = read_text(name_told), read_text(credit_told)
         reading.songs[song_id] = (
             (
                 song_id,
@@ -177,9 +193,9 @@ def read_charts_csv(document: DocumentHeader, table: CsvTable) -> Reading:
                 observed,
             ),
         )
-    reading.depth = max(by_position)
-    reading.gaps = reading.depth - len(by_position)
-    _warn(reading, table, by_position.keys(), without_streams)
+    reading.gaps = reading.depth - len(positions)
+    unfilled = zip(told.get("streams", untold), streams, strict=True)
+    _warn(reading, table, by_position.keys(), sum(bool(text) and figure is None for text, figure in unfilled))
     compare(document, reading)
     return reading
 
@@ -222,6 +238,12 @@ def _by_position(table: CsvTable, places: dict[str, int]) -> dict[int, tuple[str
     return by_position
 
 
+def _song_ids(links: Sequence[str], positions: Sequence[int]) -> list[str]:
+    if all(map(_URI.fullmatch, links)):  # as in every file of today: at once
+        return [link[-ID_LENGTH:] for link in links]
+    return [_song_id(link, position) for link, position in zip(links, positions, strict=True)]
+
+
 def _song_id(link: str, position: int) -> str:
     found = _SONG.fullmatch(link.strip())
     if not found:
@@ -229,9 +251,20 @@ def _song_id(link: str, position: int) -> str:
     return checked_id(found[1], "song", position)
 
 
-def _figure(told: dict[str, str], column: str, position: int, *, largest: int = LARGEST_INT) -> int | None:
-    """A figure of Spotify's, which begins at 1; None where it is not told or, as -1 or 0, not filled."""
-    text = told.get(column, "").strip()
+def _figures(
+    told: Mapping[str, Sequence[str]], column: str, positions: Sequence[int], *, largest: int = LARGEST_INT
+) -> list[int | None]:
+    """Figures of Spotify's, which begin at 1; None where one is not told or, as -1 or 0, not filled."""
+    texts = told.get(column)
+    if texts is None:
+        return [None] * len(positions)
+    if all(map(_WHOLE_NUMBER.fullmatch, texts)) and max(values := list(map(int, texts))) <= largest:
+        return [value if value > 0 else None for value in values]
+    return [_figure(text, column, position, largest) for text, position in zip(texts, positions, strict=True)]
+
+
+def _figure(told: str, column: str, position: int, largest: int) -> int | None:
+    text = told.strip()
     if not text:
         return None
     if not _WHOLE_NUMBER.fullmatch(text) or (value := int(text)) > largest:
@@ -241,9 +274,18 @@ def _figure(told: dict[str, str], column: str, position: int, *, largest: int = 
     return value if value > 0 else None
 
 
+def _is_damaged(table: CsvTable) -> bool:
+    """Whether what the file went through may have destroyed some of its texts."""
+    return table.encoding != "utf-8" or any(_REPLACEMENT in "".join(row) for row in table.rows)
+
+
+def _whole_text(text: str) -> str | None:
+    return text or None
+
+
 def _text(text: str, encoding: Encoding, reading: Reading) -> str | None:
     """A text verbatim; None if it is empty, or if what the file went through destroyed some of it."""
-    if "\ufffd" in text or (encoding != "utf-8" and (not text.isascii() or _SUBSTITUTED.search(text))):
+    if _REPLACEMENT in text or (encoding != "utf-8" and (not text.isascii() or _SUBSTITUTED.search(text))):
         reading.damaged_texts += 1
         return None
     return text or None

@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 
 from arro3.core import RecordBatch
 
-from lambdas.core.merge import DETAILS, better, canonical, upsert
+from lambdas.core.merge import DETAILS, canonical, take_better, upsert
 from lambdas.core.parquet import batch_of, column_values, rows_of, take
 from lambdas.core.reading import Reading
 from lambdas.core.rows import Group, Value
@@ -38,8 +38,7 @@ class DimensionRows:
         """Take a reading's rows in."""
         for table in DIMENSIONS:
             pending = self._pending[table]
-            for key, rows in reading.rows_for(table).items():
-                pending[key] = better(table, pending[key], rows) if key in pending else rows
+            take_better(table, pending, reading.rows_for(table))
             if len(pending) >= _PENDING_GROUPS:
                 self._merge(table)
 

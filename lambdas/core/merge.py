@@ -16,7 +16,7 @@ from typing import cast
 import msgspec
 from arro3.core import RecordBatch
 
-from lambdas.core.parquet import batch_of, column_values, date_numbers, joined, rows_of, take
+from lambdas.core.parquet import batch_of, column_values, joined, rows_of, take, value_at
 from lambdas.core.reading import API
 from lambdas.core.rows import Group, Row
 from lambdas.core.schema import Table
@@ -40,7 +40,8 @@ def replace_days(table: Table, existing: RecordBatch | None, replaced: Mapping[i
     at = table.index("chart_date")
     new_dates = [cast(int, row[at]) for row in incoming]
     # Searched in place: a list of the dates of a year's 18,250 entries costs a tenth of the whole merge.
-    dates, places = date_numbers(existing), range(existing.num_rows)
+    dates = cast(Callable[[int], int], value_at(table, existing, "chart_date"))
+    places = range(existing.num_rows)
     pieces: list[RecordBatch] = []
     kept = placed = 0
     for day in sorted(replaced):
@@ -63,8 +64,8 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
     if existing is None:
         return batch_of(table, [row for key in sorted(groups) for row in groups[key]])
     keys = cast(list[str], column_values(table, existing, table.key[0]))
-    details = column_values(table, existing, "detail")
-    observed = cast(list[int], column_values(table, existing, "observed_at"))
+    # Looked up where a key is met: lists of them are a tenth of the merge's CPU and memory among 300,000 songs.
+    details, observed = value_at(table, existing, "detail"), value_at(table, existing, "observed_at")
     order: list[int] = []
     incoming: list[Row] = []
     cursor = 0
@@ -73,7 +74,7 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
         start = bisect_left(keys, key, cursor)
         end = bisect_right(keys, key, start)
         if start < end:
-            held = (_detail_rank(details[start]), observed[start])
+            held = (_detail_rank(details(start)), cast(int, observed(start)))
             offered = _rank(table, rows)
             if offered < held:
                 continue
@@ -89,7 +90,25 @@ def upsert(table: Table, existing: RecordBatch | None, groups: Mapping[str, Grou
     return take(table, (existing, batch_of(table, incoming)), order)
 
 
-def better(table: Table, one: Group, other: Group) -> Group:
+def take_better(table: Table, into: dict[str, Group], offered: Mapping[str, Group]) -> None:
+    """Put groups of a dimension among others, of which the better one of each key stays."""
+    detail, moment = _rank_places(table)
+    for key, rows in offered.items():
+        held = into.get(key)
+        if held is None:
+            into[key] = rows
+            continue
+        one, other = held[0], rows[0]
+        if (
+            one[detail] == other[detail] and one[moment] != other[moment]
+        ):  # nearly always; `better` costs thrice as much
+            if cast(int, one[moment]) < cast(int, other[moment]):
+                into[key] = rows
+        else:
+            into[key] = _better(table, held, rows)
+
+
+def _better(table: Table, one: Group, other: Group) -> Group:
     """The group that stays, of two for the same key."""
     ranks = _rank(table, one), _rank(table, other)
     # Rows are made into bytes only where nothing else decides: always, it is a fifth of a batch of thirty documents.

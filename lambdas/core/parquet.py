@@ -86,15 +86,16 @@ def column_values(table: Table, batch: RecordBatch, name: str) -> list[str | int
     return values
 
 
-def date_numbers(batch: RecordBatch) -> Callable[[int], int]:
-    """Looks up the chart date in a row of the batch, as the number it is stored as, without reading the others."""
-    dates = batch.column("chart_date").cast(_BUILT_FROM[ColumnType.DATE])
+def value_at(table: Table, batch: RecordBatch, name: str) -> Callable[[int], Value]:
+    """Looks up a column's value in a row of the batch, as rows have it, without making all the others."""
+    column = table.columns[table.index(name)]
+    array = batch.column(name).cast(_BUILT_FROM[column.type])
 
-    def date_in(row: int) -> int:
-        number: int = dates[row].as_py()
-        return number
+    def value(row: int) -> Value:
+        found: Value = array[row].as_py()
+        return found
 
-    return date_in
+    return value
 
 
 def rows_of(table: Table, batch: RecordBatch) -> list[Row]:

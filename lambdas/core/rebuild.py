@@ -356,11 +356,14 @@ class Rebuild:
         for number, table in enumerate(DIMENSIONS):
             self._exchange(table, dimension_key(table), partial(self._settled, table))
             self._on_progress("replace", number, total)
+        if self._took_back:
+            # What came since documents were listed, and was loaded, lost to the rows that are now taken back.
+            self._make_again_what_changed()
         # Documents found late at one dimension: those that were replaced before it lack their rows.
         for rows in self._late:
             self._better_dimensions(rows)
         if self._took_back:
-            # An answer that came since the cache was read, and was loaded, lost to the rows that are now taken back.
+            # So did an answer that came since the cache was read.
             rows = DimensionRows()
             self._add_cached_answers(rows)
             self._better_dimensions(rows)
@@ -448,7 +451,12 @@ class Rebuild:
         raise _conflict(chart_year_key(CHART_ENTRIES, chart, year))
 
     def _better_dimensions(self, rows: DimensionRows) -> None:
-        """No entry is to lack its song: before entries of late documents are written, so are their dimensions."""
+        """No entry is to lack its song: before entries of late documents are written, so are their dimensions.
+
+        A dry run has put no dimension right yet, and would take this for all that changes in one.
+        """
+        if self._dry_run:
+            return
         for table in DIMENSIONS:
             if (late := rows.of(table)) is not None:
                 self._exchange(table, dimension_key(table), partial(_bettered, table, late))

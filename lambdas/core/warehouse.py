@@ -34,7 +34,7 @@ from lambdas.core.keys import (
     dimension_key,
     documents_prefix,
 )
-from lambdas.core.merge import better, replace_days, upsert
+from lambdas.core.merge import replace_days, take_better, upsert
 from lambdas.core.providers import read_document
 from lambdas.core.quarantine import Quarantine
 from lambdas.core.read_ahead import ReadAhead
@@ -304,8 +304,7 @@ class Warehouse:
         for table in DIMENSIONS:
             groups: dict[str, Group] = {}
             for reading in readings:
-                for key, rows in reading.rows_for(table).items():
-                    groups[key] = better(table, groups[key], rows) if key in groups else rows
+                take_better(table, groups, reading.rows_for(table))
             if groups:
                 self._write_dimension(table, groups, report)
 

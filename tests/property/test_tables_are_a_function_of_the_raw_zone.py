@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from lambdas.core import documents
 from lambdas.core.cached_answers import CachedAnswer, gone
 from lambdas.core.documents import RawDocument
-from lambdas.core.keys import parse_raw_key
+from lambdas.core.events import Message, encode_event
 from lambdas.core.schema import ALBUMS, ARTISTS, CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS, SONGS
-from lambdas.core.warehouse import Warehouse, group_by_chart_year
+from lambdas.core.warehouse import Warehouse
+from lambdas.transform.handler import process
 from tests.cases import cases
 from tests.documents import (
     album,
@@ -178,10 +179,12 @@ def answers_in(batch: Sequence[Held]) -> list[CachedAnswer]:
 
 
 def load(raw: MemoryStore, tables: MemoryStore, batch: Sequence[Held]) -> None:
+    """What the transform function does with the events of these objects, all in one batch."""
     warehouse = Warehouse(raw=raw, tables=tables, now=lambda: NOW, sleep=lambda _: None)
-    for (chart, year), dates in group_by_chart_year(parse_raw_key(item.key) for item in charts_in(batch)).items():
-        warehouse.load(chart, year, dates)
-    warehouse.load_songs(item.song_id for item in answers_in(batch))
+    messages: list[Message] = [
+        {"messageId": item.key, "body": encode_event(bucket="raw", key=item.key)} for item in batch
+    ]
+    assert process(messages, warehouse).failed == []
 
 
 def put(raw: MemoryStore, batch: Sequence[Held]) -> None:

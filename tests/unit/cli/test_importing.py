@@ -88,6 +88,18 @@ def test_folders_give_their_json_and_csv_files_with_subfolders_in_order_and_each
     ]
 
 
+def test_official_files_in_folders_by_date_come_chart_by_chart_so_that_a_batch_writes_few_objects(
+    tmp_path: Path,
+) -> None:
+    told = ["regional-fr-daily-2019-12-31.csv", "regional-fr-daily-2020-01-01.csv", "regional-us-daily-2019-12-31.csv"]
+    for name in told:
+        folder = tmp_path / name[-14:-4]
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text("", "utf-8")
+    write(tmp_path / "z.json", {})
+    assert [path.name for path in find_files([tmp_path])] == ["z.json", *told]
+
+
 def test_a_path_that_is_not_there_and_an_empty_folder_are_said_plainly(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no file or folder"):
         find_files([tmp_path / "nope.json"])
