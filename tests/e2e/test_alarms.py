@@ -106,7 +106,7 @@ def test_every_alarm_that_goes_off_reaches_whoever_subscribed_with_the_heading_o
 ) -> None:
     cloudwatch = account.client("cloudwatch")
     alarms = account.alarms()
-    assert len(alarms) == 11 + len(CHARTS)
+    assert len(alarms) == 13 + len(CHARTS)
     for name in alarms:
         # From OK, for an alarm that is in a state already tells nobody.
         for state in ("OK", "ALARM"):
