@@ -17,7 +17,7 @@ import pytest
 
 from lambdas.core.keys import state_key
 from local.emulator import lifecycle
-from local.emulator.process import BackgroundProcess, processes_of
+from local.emulator.process import BackgroundProcess
 from local.spotify.history import write_history
 from local.spotify.model import chart
 from tests.contract.test_real_chart_files import FILES, GIVEN, PLACES, TOLD, expected_entries
@@ -407,19 +407,3 @@ def test_the_command_runs_no_code_of_the_folder_it_is_called_in(etl: Etl) -> Non
     (etl.state / "cli" / "__main__.py").write_text("print('another cli')")
     (etl.state / "msgspec.py").write_text("raise SystemExit('another msgspec')")
     assert "warehouse" in etl.succeed("--help")
-
-
-def test_a_killed_emulator_is_said_in_one_line_up_mends_it_and_down_leaves_no_process(etl: Etl, polled: str) -> None:
-    assert polled
-    endpoint = lifecycle.running(etl.state)
-    assert endpoint is not None
-    os.killpg(endpoint.pgid, signal.SIGKILL)
-    assert "etl up" in etl.fail("query", "SELECT 1")
-    etl.succeed("up")
-    assert etl.rows("SELECT count(*) AS n FROM songs") == [{"n": 0}]
-    assert DAILY in etl.succeed("run", "--chart", DAILY)
-    records = [record for name in ("emulator", "spotify") if (record := BackgroundProcess(name, etl.state).running())]
-    assert len(records) == 2
-    etl.succeed("down")
-    assert [process for record in records for process in processes_of(record)] == []
-    assert "etl up" in etl.fail("status")
