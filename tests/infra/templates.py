@@ -173,6 +173,12 @@ def resources(template: Template, kind: str) -> dict[str, Resource]:
     return {name: held for name, held in template["Resources"].items() if held["Type"] == kind}
 
 
+def is_view(held: Resource) -> bool:
+    """Whether a resource of the Glue catalog is a view: it holds no data, and lies nowhere."""
+    table: Resource = held.get("Properties", {}).get("TableInput", {})
+    return table.get("TableType") == "VIRTUAL_VIEW"
+
+
 def one(template: Template, kind: str, name_has: str = "") -> Resource:
     """The only resource of a type whose logical id holds `name_has`: its properties."""
     (found,) = [held for name, held in resources(template, kind).items() if name_has in name]

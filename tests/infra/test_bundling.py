@@ -48,7 +48,7 @@ def test_every_function_is_bundled_for_lambda_whole_small_and_without_what_the_r
         top = {path.name for path in asset.iterdir()}
         assert top & {"msgspec", "spotipy", "arro3", "jinja2"} == NEEDS[function]
         assert not top & {"boto3", "botocore", "pytest", "bin", ".lock", "tests", "stacks"}
-        shipped = {path.name: path.read_bytes() for path in (asset / "queries").glob("*")}
+        shipped = _files(asset / "queries")
         assert shipped == (_questions() if function == "report" else {})
         files = [path for path in asset.rglob("*") if path.is_file()]
         assert not [path for path in files if path.suffix == ".pyc" or path.name.startswith("requirements")]
@@ -64,8 +64,12 @@ def test_every_function_is_bundled_for_lambda_whole_small_and_without_what_the_r
 
 
 def _questions() -> dict[str, bytes]:
-    """The files of queries/, which are deployed as named queries, too."""
-    return {path.name: path.read_bytes() for path in (PROJECT / "queries").iterdir()}
+    """The files of queries/, which are deployed as named queries and views, too."""
+    return _files(PROJECT / "queries")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_function_ships_what_its_stack_says(synthesis: Synthesis) -> None:
