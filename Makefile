@@ -70,7 +70,7 @@ lint: setup ## Style, types, the direction of imports, and the SQL of queries/
 	PYTHONPATH=. $(BIN)/python -m local.query_linter
 
 test: lint ## Everything: lint, then all tests with the emulator
-	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest
+	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup ## Measure everything of benchmarks/RESULTS.md; `make bench ONLY="query growth"` some of it
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt

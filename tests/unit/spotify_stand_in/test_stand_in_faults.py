@@ -186,7 +186,7 @@ def _episode(client: spotipy.Spotify) -> None:
         (Fault(FaultKind.LOCAL_FILE, index=50), _local),
         (Fault(FaultKind.EPISODE), _episode),
     ],
-    ids=str,
+    ids=lambda value: value.kind.value if isinstance(value, Fault) else value.__name__,
 )
 def test_a_fault_of_the_items_is_in_one_answer_and_gone_from_the_next(
     stand_in: SpotifyStandIn, client: spotipy.Spotify, fault: Fault, meet: Callable[[spotipy.Spotify], None]
