@@ -203,8 +203,13 @@ def month_ticks(dates: Sequence[date], *, at_most: int = 5) -> list[Tick]:
         told_year = dates[index].year
         ticks.append(Tick(place, shown, "start"))
     # A label that would leave the drawing lies to the left of its tick, unless another lies there.
-    if ticks and ticks[-1].per_cent > 100 - _LEAST_BETWEEN:
+    if ticks and ticks[-1].per_cent + _label_room(ticks[-1]) > 100:
         last = ticks.pop()
-        if not ticks or last.per_cent - ticks[-1].per_cent >= 2 * _LEAST_BETWEEN:
+        if not ticks or last.per_cent - _label_room(last) >= ticks[-1].per_cent + _label_room(ticks[-1]):
             ticks.append(Tick(last.per_cent, last.text, "end"))
     return ticks
+
+
+def _label_room(tick: Tick) -> float:
+    """What a tick's label takes, in per cent of the narrowest drawing: a month alone, half of one with its year."""
+    return _LEAST_BETWEEN if " " in tick.text else _LEAST_BETWEEN / 2

@@ -13,17 +13,25 @@ HOME = "https://open.spotify.com/"
 
 @dataclass(frozen=True)
 class Origin:
-    """What the newest chart's songs are: `has_samples` if any is made up, `is_spotifys` if any is not."""
+    """What the page's songs are: `has_samples` if any is made up, on any date, `only_samples` if all of them are, and
+    `is_spotifys` if any of the newest chart is not.
+    """
 
     has_samples: bool
+    only_samples: bool
     is_spotifys: bool
 
     @classmethod
-    def of(cls, today: Iterable[Entry]) -> Origin:
-        """Told by the ISRCs. A song without one is taken as the others are: chart files have none, and are real."""
-        isrcs = [entry.isrc for entry in today if entry.isrc]
-        has_samples = any(map(is_sample, isrcs))
-        return cls(has_samples, is_spotifys=not has_samples or not all(map(is_sample, isrcs)))
+    def of(cls, today: Iterable[Entry], songs: Iterable[Charted]) -> Origin:
+        """Told by the ISRCs. A song of the newest chart without one is taken as the others are; one of an earlier date
+        came from a chart file, which has none and is real.
+        """
+        newest = list(today)
+        samples = [is_sample(entry.isrc) for entry in newest if entry.isrc]
+        is_spotifys = not samples or not all(samples)
+        current = {entry.recording_id for entry in newest}
+        earlier = [is_sample(song.isrc) for song in songs if song.recording_id not in current]
+        return cls(any(samples) or any(earlier), not is_spotifys and all(earlier), is_spotifys)
 
     def link(self, song: Entry | Charted) -> str | None:
         """The address of a song on Spotify, or None: it is made up, may be, or has none that leads there."""

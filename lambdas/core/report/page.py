@@ -87,7 +87,7 @@ def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
     if age >= unit.stale_days:
         unit = unit.once_stale()
     timeline = Timeline.of(answers.calendar)
-    origin = Origin.of(answers.today)
+    origin = Origin.of(answers.today, answers.songs)
     bump = bump_chart(answers, timeline, unit)
     numbers = {song.recording_id: number for number, song in enumerate(answers.songs)}
     style = _asset("page.css") + (

@@ -202,6 +202,23 @@ def test_a_mixed_chart_says_both_and_links_what_is_known_to_be_real() -> None:
     }
 
 
+@pytest.mark.parametrize("isrc", ["USABC2600001", None])
+def test_a_real_song_of_an_earlier_date_is_not_called_made_up(isrc: str | None) -> None:
+    earlier, newest = Song("Real", isrc=isrc), Song("Made up", isrc=f"{ISRC_PREFIX}2600001")
+    made = _text(_made(History({NEWEST - timedelta(days=1): [earlier], NEWEST: [newest]})))
+    assert "Some of these artists and songs are invented" in made
+    assert "Nothing of Spotify’s is shown for them." in made
+    assert "Chart and songs from Spotify" not in made
+
+
+def test_made_up_songs_of_an_earlier_date_are_said_to_be_made_up_on_a_real_chart() -> None:
+    earlier, newest = Song("Made up", isrc=f"{ISRC_PREFIX}2600001"), Song("Real", isrc="USABC2600001")
+    made = _made(History({NEWEST - timedelta(days=1): [earlier], NEWEST: [newest]}))
+    assert "Some of these artists and songs are invented" in _text(made)
+    assert "Chart and songs from Spotify" in _text(made)
+    assert {row[0]: row[3] is not None for row in _data(made)["songs"]} == {"Made up": False, "Real": True}
+
+
 def test_the_sample_model_uses_the_prefix() -> None:
     assert all(song.isrc and song.isrc.startswith(ISRC_PREFIX) for song in sample(1).charts[NEWEST])
 
