@@ -27,7 +27,7 @@ setup: .venv/ready ## Install everything into .venv and node_modules (once)
 		exit 1
 	fi
 	started=$$SECONDS
-	echo "==> Python environment in .venv ($$("$(PYTHON)" --version), about 290 MB to download, 1.3 GB on disk)"
+	echo "==> Python environment in .venv ($$("$(PYTHON)" --version), about 290 MB to download, 1.5 GB on disk)"
 	"$(PYTHON)" -m venv .venv || { echo "make: cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.txt
@@ -70,7 +70,16 @@ lint: setup ## Style, types, the direction of imports, and the SQL of queries/
 	PYTHONPATH=. $(BIN)/python -m local.query_linter
 
 test: lint ## Everything: lint, then all tests with the emulator
-	@PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node" $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@export PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node"
+	mkdir -p .local
+	echo "==> The end-to-end tests, which wait most of the time; the others run beside them, and are told of after them"
+	$(BIN)/python -m pytest -p no:cacheprovider --ignore tests/e2e > .local/tests.log 2>&1 & others=$$!
+	trap 'kill $$others 2>/dev/null || true' EXIT
+	failed=0
+	$(BIN)/python -m pytest tests/e2e || failed=$$?
+	wait $$others || failed=$$?
+	cat .local/tests.log
+	exit $$failed
 
 bench: setup ## Measure everything of benchmarks/RESULTS.md; `make bench ONLY="query growth"` some of it
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode --target .local/benchmarks -r benchmarks/requirements.txt

@@ -32,6 +32,10 @@ def run() -> int:
         from cli.main import main
 
         return main(sys.argv[1:])
+    except KeyboardInterrupt:
+        # While the modules load: from there on `main` says it.
+        print("etl: stopped", file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         if not package or package in _OWN_PACKAGES:

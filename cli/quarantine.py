@@ -181,7 +181,12 @@ class Desk:
 
 
 def remedy(record: QuarantineRecord) -> str:
-    """What one can do about an object, by the gate that it did not pass."""
+    """What one can do about an object, by where it lies and the gate that it did not pass."""
     if record.key.startswith(CACHED_SONGS_PREFIX):
         return "delete the object and run `etl enrich`: Spotify is asked again"
+    if record.key.startswith(INBOX_PREFIX):
+        return (
+            "put the file right in its place, or under folders that say what it lacks, as "
+            "inbox/chart=road-trip/date=2024-05-11/"
+        )
     return REMEDIES[record.gate or UNREADABLE]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cli.command_name import REPOSITORY
 from cli.formats import print_answer
-from cli.output import note, print_table, say
+from cli.output import note, print_table, printable, say
 from cli.stage import open_stage
 from lambdas.core.adapters.athena import execution_parameters
 from lambdas.core.errors import ConfigurationError
@@ -43,7 +43,11 @@ def query_command(arguments: argparse.Namespace) -> int:
     answer = open_stage(arguments.stage).athena.query(sql, parameters)
     print_answer(answer, arguments.format)
     if not answer.rows and parameters:
-        note("no rows: `etl charts` shows which charts and dates there are")
+        asked = ", ".join(map(printable, parameters))
+        note(
+            f"no rows for {asked}: `etl charts` shows which charts and dates there are, and `etl query every_song` "
+            "which songs"
+        )
     return 0
 
 

@@ -3,7 +3,8 @@
 -- parameters: song = number-one
 -- columns: chart, period, first_date, last_date, periods_on_chart, best_position, newest_position, song, artists
 --
--- song is a title, a song id or an ISRC, in capitals or not (ids are case-sensitive), or number-one for the number one of
+-- song is a title, with or without what follows it in brackets, a song id or an ISRC, in capitals or not (ids are
+-- case-sensitive), or number-one for the number one of
 -- regional-global-daily's newest date. Of several recordings of one title it is the one that charted most often. A recording
 -- is known by its ISRC, or, where only files told of a song, by its song id: another id of it then counts as another.
 -- best_position is the better of Spotify's own peak and the best place in your data; periods_on_chart is Spotify's own
@@ -34,7 +35,8 @@ placed AS (
         CASE a.song
             WHEN 'number-one'
                 THEN e.chart = 'regional-global-daily' AND e.position = 1 AND e.chart_date = h.newest_date
-            ELSE lower(s.name) = lower(a.song) OR s.song_id = a.song OR s.recording_id IN (a.song, upper(a.song))
+            ELSE starts_with(lower(s.name) || ' (', lower(a.song) || ' (') OR s.song_id = a.song
+                OR s.recording_id IN (a.song, upper(a.song))
         END AS is_meant
     FROM chart_entries AS e
     JOIN songs AS s ON s.song_id = e.song_id

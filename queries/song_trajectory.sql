@@ -3,8 +3,8 @@
 -- parameters: chart = regional-global-daily, song = number-one
 -- columns: chart_date, position, status, run, song, artists
 --
--- song is a title, a song id or an ISRC, in capitals or not (ids are case-sensitive), or number-one for the one that is
--- number one on the newest date. Of several recordings of one title it is the one that was on this chart most often. A
+-- song is a title, with or without what follows it in brackets, a song id or an ISRC, in capitals or not (ids are
+-- case-sensitive), or number-one for the one that is number one on the newest date. Of several recordings of one title it is the one that was on this chart most often. A
 -- recording's song ids count together, by the better place where two are on the chart at once.
 -- One row for every period from the song's first date to the chart's newest. status is 'on chart'; 'off chart'; 'missing
 -- date' where your data lacks the date; 'beyond depth' where the chart of the date does not reach down to the place that the
@@ -24,7 +24,8 @@ placed AS (
         row_number() OVER (PARTITION BY s.recording_id, e.chart_date ORDER BY e.position) AS turn,
         CASE a.song
             WHEN 'number-one' THEN e.position = 1 AND e.chart_date = max(e.chart_date) OVER ()
-            ELSE lower(s.name) = lower(a.song) OR s.song_id = a.song OR s.recording_id IN (a.song, upper(a.song))
+            ELSE starts_with(lower(s.name) || ' (', lower(a.song) || ' (') OR s.song_id = a.song
+                OR s.recording_id IN (a.song, upper(a.song))
         END AS is_meant
     FROM chart_entries AS e
     JOIN songs AS s ON s.song_id = e.song_id

@@ -277,6 +277,12 @@ def test_a_song_is_found_by_title_isrc_or_id_with_all_its_ids(tmp_path: Path, as
     ]
 
 
+@pytest.mark.parametrize("asked", ["Up", "up (feat. Ivo)", "UP (feat. Ivo) (Live)"])
+def test_a_title_is_known_without_what_follows_it_in_brackets_and_by_no_other_part(tmp_path: Path, asked: str) -> None:
+    charts = [day(0, song("Upper"), song("Stand Up"), song("Up (feat. Ivo) (Live)"))]
+    assert picked(RUNS, ask(tmp_path, RUNS, charts, song=asked), "best_position") == [(3,)]
+
+
 def test_of_recordings_with_one_title_it_is_the_one_that_charted_most(tmp_path: Path) -> None:
     other = song("A", isrc=ISRC) | {"id": track_id("another A")}
     charts = [day(0, song("B"), other), day(1, song("A"), other), day(2, song("A"), other)]
