@@ -99,7 +99,8 @@ class ComputeStack(Stack):
     it cannot call itself. import_chart is called the same way for every object under `inbox/`, one at a time; it writes
     to `raw/`, which calls transform, and to `quarantine/`, which calls nobody. enrich writes to `cache/tracks/` and no
     table; it is called by the command, and by a schedule if the stage has one. report is called for every object of the
-    tables that says a day is done, or songs completed; it writes to `report/` of the warehouse, which calls nobody.
+    tables that says a chart has changed, or songs are completed; it writes to `report/` of the warehouse, which calls
+    nobody.
 
     `spotify_endpoint` replaces Spotify's addresses; None, for the real Spotify.
 
@@ -290,9 +291,9 @@ class ComputeStack(Stack):
             self,
             "ChartChanged",
             "ReportBatches",
-            description="A chart's day is done, or songs have been completed",
+            description="A chart has changed, or songs have been completed",
             bucket=warehouse,
-            prefixes=[table_prefix(SNAPSHOTS), table_prefix(SONG_ARTISTS)],
+            prefixes=[table_prefix(table) for table in (CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS)],
             queue=queue,
             function=self.report,
             batch_size=REPORT_BATCH_SIZE,
