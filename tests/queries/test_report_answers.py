@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
+from lambdas.core.adapters import reports
 from lambdas.core.report import QUERIES as ASKED
 from lambdas.core.report import make_report
 from local.emulator.session import answer
 from tests.answers import History, Song, daily
 from tests.documents import album, artist, document, spotify_id, track
-from tests.queries.asking import CHART, MONDAY, QUERIES, catalog_of, load
+from tests.queries.asking import CHART, MONDAY, QUERIES, WEEKLY, catalog_of, load
 from tests.unit.glue_catalog import FolderCatalog
 
 MADE_AT = datetime(2026, 3, 9, 6, tzinfo=UTC)
@@ -82,6 +84,17 @@ def test_a_question_is_answered_alike_by_the_sql_and_by_hand(catalog: FolderCata
     assert columns <= set(by_sql[0])
     # The order is the report's own affair.
     assert sorted(_compared(row, columns) for row in by_sql) == sorted(_compared(row, columns) for row in by_hand)
+
+
+def test_the_questions_of_two_years_beside_a_weekly_chart_read_under_two_hundred_objects(tmp_path: Path) -> None:
+    # A chart's year is one object whatever days it holds, so a day of each of the three years will do.
+    days = [date(2024, 6, 28), date(2025, 6, 27), date(2026, 6, 26)]
+    charts = [document(songs=[track("Song")], chart=chart, chart_date=on) for chart in (CHART, WEEKLY) for on in days]
+    years = catalog_of(tmp_path, load(charts))
+    assert len([path for path in (tmp_path / "bucket").rglob("*.parquet") if "year=" in str(path)]) == 12
+    make_report(lambda name, given: _sql(years, name, given), chart=CHART, made_at=MADE_AT)
+    answer(reports._SONGS_WAITING.replace("?", f"'{CHART}'"), database="warehouse", catalog=years)
+    assert 0 < len(years.copied) < 200
 
 
 def test_the_page_is_made_from_what_the_sql_answers(catalog: FolderCatalog) -> None:
