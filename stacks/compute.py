@@ -76,7 +76,7 @@ class EnrichmentSettings:
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """How reports ask: the Glue database, the views in it that they read, the Athena workgroup and its bucket.
+    """How reports ask: the Glue database, the Athena workgroup and its bucket.
 
     The names are those that the catalog stack gives, which comes later and knows nothing of the functions. `window` is
     how long a report waits for further days of its chart. Where not `by_itself`, only a person's command makes them.
@@ -87,7 +87,6 @@ class ReportSettings:
     workgroup: str
     results: s3.IBucket
     window: Duration
-    views: tuple[str, ...] = ()
 
 
 class ComputeStack(Stack):
@@ -412,7 +411,7 @@ class ComputeStack(Stack):
             *grants.on_asking_athena(
                 self,
                 database=reports.database,
-                tables=[*(table.name for table in TABLES), *reports.views],
+                tables=[table.name for table in TABLES],
                 workgroup=reports.workgroup,
                 # Listing it is also how the function sees what has changed, and which chart has no report yet.
                 warehouse=warehouse,
