@@ -58,7 +58,6 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     warehouse_bucket: str
     athena_workgroup: str
     athena_database: str
-    code_version: str = "unknown"
     log_level: str = "INFO"
 
 

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from lambdas.core.charts import period_of
 from lambdas.core.errors import NothingToReport
 from lambdas.core.report import words
-from lambdas.core.report.answers import Answers, Ask, Entry, ask_everything
+from lambdas.core.report.answers import QUERIES, Answers, Ask, Entry, ask_everything
 from lambdas.core.report.drawings import (
     SPARK_HEIGHT,
     BumpChart,
@@ -65,6 +65,17 @@ class Report:
     chart: str
     chart_date: date
     html: bytes
+
+
+def page_digest(questions: Mapping[str, str]) -> str:
+    """What tells pages of one make from another: a digest of their questions' SQL, this code and its templates.
+
+    `questions` is the SQL of named queries by their names, all of the report's among them.
+    """
+    folder = Path(__file__).parent
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".j2", ".css", ".js"))
+    texts = [*(questions[name] for name in QUERIES), *(path.read_text("utf-8") for path in files)]
+    return hashlib.sha256("\0".join(texts).encode("utf-8")).hexdigest()
 
 
 def make_report(ask: Ask, *, chart: str, made_at: datetime) -> Report:
