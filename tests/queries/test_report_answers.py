@@ -6,7 +6,7 @@ The tests of the page itself stand on that Python: here it is held to the querie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from lambdas.core.adapters import reports
 from lambdas.core.report import QUERIES as ASKED
 from lambdas.core.report import make_report
+from lambdas.core.samples import ISRC_PREFIX
 from local.emulator.session import answer
 from tests.answers import History, Song, daily
 from tests.documents import album, artist, document, spotify_id, track
@@ -106,3 +107,15 @@ def test_the_page_is_made_from_what_the_sql_answers(catalog: FolderCatalog) -> N
     by_hand = make_report(HISTORY, chart=CHART, made_at=MADE_AT).html.decode("utf-8")
     start, end = '<section class="facts"', '<section aria-labelledby="h-artists"'
     assert html.partition(start)[2].partition(end)[0] == by_hand.partition(start)[2].partition(end)[0]
+
+
+def test_a_page_of_made_up_songs_alone_says_so_of_those_too_that_have_left_the_chart(tmp_path: Path) -> None:
+    gone, still = (track(f"Song {n}", external_ids={"isrc": f"{ISRC_PREFIX}26000{n:02d}"}) for n in (1, 2))
+    charts = [
+        document(songs=[gone, still], chart=CHART, chart_date=MONDAY, observed_at=MADE_AT - timedelta(days=1)),
+        document(songs=[still], chart=CHART, chart_date=MONDAY + timedelta(days=1), observed_at=MADE_AT),
+    ]
+    held = catalog_of(tmp_path, load(charts))
+    html = make_report(lambda name, given: _sql(held, name, given), chart=CHART, made_at=MADE_AT).html.decode("utf-8")
+    assert "These artists, songs and figures are invented" in html
+    assert "Song 1" in html
