@@ -251,8 +251,8 @@ EVENTS_A_COUNT: Final = 1
 """S3 tells of the memory of rate limits too, each time that calls are counted in it."""
 EVENTS_A_TABLE_OBJECT: Final = 2
 """S3 tells of each object of the tables and of each report, too, and of each old version that expires."""
-EVENTS_REPORTED: Final = 2
-"""Of a load's, those that call the report: of the chart's snapshots, and of the songs' artists."""
+EVENTS_REPORTED: Final = 3
+"""Of a load's, those that call the report: of the chart's entries and snapshots, and of the songs' artists."""
 SQS_REQUESTS_A_MESSAGE: Final = 3
 """Sent, received, deleted; batches make it less."""
 IDLE_POLLER_REQUESTS: Final = 5 * 3 * 60 * HOURS_A_DAY * DAYS

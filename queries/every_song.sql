@@ -1,10 +1,10 @@
 -- title: Every song
 -- question: Which recordings were ever on the chart, when, where, how high and how often?
 -- parameters: chart = regional-global-daily
--- columns: recording_id, song, artists, album, url, first_date, last_date, best_position, periods_on_chart, runs, total_streams, positions
+-- columns: recording_id, song, artists, album, url, isrc, first_date, last_date, best_position, periods_on_chart, runs, total_streams, positions
 --
 -- positions is 'YYYY-MM-DD:position' for each date, joined by spaces, the better place where a recording was there twice.
--- Song, artists, album and url are those it last charted with. A run ends where the recording was not seen in a period, or
+-- Song, artists, album, url and isrc are those it last charted with. A run ends where the recording was not seen in a period, or
 -- the period is missing in your data. total_streams is of the dates in your data, and null if one of them does not tell.
 -- best_position is the better of Spotify's own peak and the best place in your data. periods_on_chart is Spotify's own
 -- figure plus the dates since it was told; where it never was, the dates in your data.
@@ -61,6 +61,7 @@ SELECT
     s.artist_names AS artists,
     a.name AS album,
     s.url,
+    s.isrc,
     r.first_date,
     r.last_date,
     r.best_position,

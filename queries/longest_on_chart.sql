@@ -1,7 +1,7 @@
 -- title: Longest on the chart
 -- question: Which recordings were on the chart for the most periods?
 -- parameters: chart = regional-global-daily
--- columns: song, artists, periods_on_chart, official_periods_on_chart, best_position, first_date, last_date
+-- columns: song, artists, periods_on_chart, official_periods_on_chart, best_position, first_date, last_date, recording_id
 --
 -- Counts recordings, not song ids: one recording often has several. periods_on_chart, first_date and last_date are of the
 -- dates in your data; a date that is missing there counts for none. official_periods_on_chart is Spotify's own figure as
@@ -42,7 +42,8 @@ SELECT
     r.official_periods_on_chart,
     r.best_position,
     r.first_date,
-    r.last_date
+    r.last_date,
+    r.recording_id
 FROM records AS r
 JOIN placed AS l ON l.recording_id = r.recording_id AND l.from_last = 1
 ORDER BY

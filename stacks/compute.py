@@ -76,7 +76,7 @@ class EnrichmentSettings:
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """How reports ask: the Glue database, the views in it that they read, the Athena workgroup and its bucket.
+    """How reports ask: the Glue database, the Athena workgroup and its bucket.
 
     The names are those that the catalog stack gives, which comes later and knows nothing of the functions. `window` is
     how long a report waits for further days of its chart. Where not `by_itself`, only a person's command makes them.
@@ -87,7 +87,6 @@ class ReportSettings:
     workgroup: str
     results: s3.IBucket
     window: Duration
-    views: tuple[str, ...] = ()
 
 
 class ComputeStack(Stack):
@@ -99,7 +98,8 @@ class ComputeStack(Stack):
     it cannot call itself. import_chart is called the same way for every object under `inbox/`, one at a time; it writes
     to `raw/`, which calls transform, and to `quarantine/`, which calls nobody. enrich writes to `cache/tracks/` and no
     table; it is called by the command, and by a schedule if the stage has one. report is called for every object of the
-    tables that says a day is done, or songs completed; it writes to `report/` of the warehouse, which calls nobody.
+    tables that says a chart has changed, or songs are completed; it writes to `report/` of the warehouse, which calls
+    nobody.
 
     `spotify_endpoint` replaces Spotify's addresses; None, for the real Spotify.
 
@@ -290,9 +290,9 @@ class ComputeStack(Stack):
             self,
             "ChartChanged",
             "ReportBatches",
-            description="A chart's day is done, or songs have been completed",
+            description="A chart has changed, or songs have been completed",
             bucket=warehouse,
-            prefixes=[table_prefix(SNAPSHOTS), table_prefix(SONG_ARTISTS)],
+            prefixes=[table_prefix(table) for table in (CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS)],
             queue=queue,
             function=self.report,
             batch_size=REPORT_BATCH_SIZE,
@@ -411,7 +411,7 @@ class ComputeStack(Stack):
             *grants.on_asking_athena(
                 self,
                 database=reports.database,
-                tables=[*(table.name for table in TABLES), *reports.views],
+                tables=[table.name for table in TABLES],
                 workgroup=reports.workgroup,
                 # Listing it is also how the function sees what has changed, and which chart has no report yet.
                 warehouse=warehouse,

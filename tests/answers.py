@@ -155,7 +155,7 @@ class History:
                 "song": latest[key].name, "artists": ", ".join(latest[key].artists),
                 "periods_on_chart": str(len(places)),
                 "official_periods_on_chart": None, "best_position": str(min(places.values())),
-                "first_date": min(places).isoformat(), "last_date": max(places).isoformat(),
+                "first_date": min(places).isoformat(), "last_date": max(places).isoformat(), "recording_id": key,
             }
             for key, places in longest[:20]
         ]  # fmt: skip

@@ -2,10 +2,10 @@
 
 A stored report carries what it was made from: the ETags of the chart's objects, which are other ones after a new day, a
 correction, a withdrawal or a late backfill, and how many of its songs lack album and artists, which is another number
-after an enrichment. Both are looked at before the questions are asked, so that a report may know more
-than it says it does, never less: what changes meanwhile is seen by the event of that change. A report is written in the
-place of the one that was looked at before, or not at all: of two functions that make a chart's report at once, the
-slower one begins again.
+after an enrichment. Both are looked at before the questions are asked, so that a report may know more than it says it
+does, never less: what changes meanwhile is seen by the event of that change. With them is which page it is, another one
+after an upgrade. A report is written in the place of the one that was looked at before, or not at all: of two functions
+that make a chart's report at once, the slower one begins again.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ there is neither a date nor a report."""
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report was made from: a digest of the ETags of the chart's objects, and its songs without album and
-    artists."""
+    """What a report was made from: a digest of the ETags of the chart's objects, its songs without album and artists,
+    and a digest of the page itself, with its questions."""
 
     objects: str
     songs_waiting: int
+    page: str
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,14 @@ class Reporting:
     """The reports of one stage.
 
     `questions` of a chart give its report's `Ask`, for as long as the context is open; `songs_waiting` tells of how
-    many songs of a chart no more is known than a chart file or the public charts tell. `now` is the clock, and replaced
-    in tests.
+    many songs of a chart no more is known than a chart file or the public charts tell. `page` is the digest of the page
+    that is made. `now` is the clock, and replaced in tests.
     """
 
     store: ReportStore
     questions: Callable[[str], AbstractContextManager[Ask]]
     songs_waiting: Callable[[str], int]
+    page: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def refresh(self, chart: str, *, listed: Mapping[str, str]) -> Outcome:
@@ -109,7 +111,7 @@ class Reporting:
         return made
 
     def _is_current(self, held: StoredReport, objects: Mapping[str, str]) -> bool:
-        if held.sources.objects != objects.get(held.chart, ""):
+        if (held.sources.objects, held.sources.page) != (objects.get(held.chart, ""), self.page):
             return False
         # Songs are told more of by an enrichment alone, and there is nothing to tell where none waits.
         waiting = held.sources.songs_waiting
@@ -121,7 +123,7 @@ class Reporting:
             objects = self.store.objects()
             if unless_current and held is not None and self._is_current(held, objects):
                 return "current", None
-            sources = Sources(objects.get(chart, ""), self.songs_waiting(chart))
+            sources = Sources(objects.get(chart, ""), self.songs_waiting(chart), self.page)
             made_at = self.now()
             try:
                 with self.questions(chart) as ask:

@@ -1,10 +1,11 @@
 """report: a page for each chart whose days have changed.
 
 S3 -> EventBridge -> SQS -> here, in batches. An event of a chart's snapshots says that a day of it is done, for they
-are written last; one of the songs' artists, that songs may have been completed, which concerns every report that showed
-songs without. Messages of a batch are grouped by chart, and a chart whose stored report shows all there is costs no
-query. A message is done when its chart's report is up to date; those that failed, or whose chart the time did not
-suffice for, are named in the answer and come again.
+are written last; one of its entries, that they have changed, be it alone, as in a rebuild; one of the songs' artists,
+that songs may have been completed, which concerns every report that showed songs without. Messages of a batch are
+grouped by chart, and a chart whose stored report shows all there is costs no query. A message is done when its chart's
+report is up to date; those that failed, or whose chart the time did not suffice for, are named in the answer and come
+again.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from lambdas.core.events import Batch, BatchAnswer, Message, decode_event
 from lambdas.core.keys import parse_chart_year_key, table_prefix
 from lambdas.core.queries import read_queries
 from lambdas.core.reporting import Reporting
-from lambdas.core.schema import SNAPSHOTS, SONG_ARTISTS
+from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS
 
 _log = logging.getLogger("report")
 
@@ -57,7 +58,6 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     warehouse_bucket: str
     athena_workgroup: str
     athena_database: str
-    code_version: str = "unknown"
     log_level: str = "INFO"
 
 
@@ -97,12 +97,12 @@ def process(messages: Sequence[Message], reports: Reporting, *, seconds_left: Ca
             if key.startswith(table_prefix(SONG_ARTISTS)):
                 of_songs.append(identifier)
             else:
-                by_chart.setdefault(parse_chart_year_key(SNAPSHOTS, key)[0], []).append(identifier)
+                by_chart.setdefault(_chart_of(key), []).append(identifier)
         except UNREADABLE_JSON as error:
             _log.error("a message is no S3 event", extra={"message_id": identifier, "reason": str(error)})
             failed.append(identifier)
         except InvalidKey as error:
-            _log.warning("an object is none of a chart's snapshots", extra={"reason": str(error)})
+            _log.warning("an object is none of a chart's", extra={"reason": str(error)})
     try:
         listed = reports.store.objects()
         # Whichever of them showed songs without artists; the others are found to be current.
@@ -114,6 +114,12 @@ def process(messages: Sequence[Message], reports: Reporting, *, seconds_left: Ca
     if any(chart not in by_chart for chart in unmade):
         failed += of_songs
     return failed + [identifier for chart in unmade for identifier in by_chart.get(chart, ())]
+
+
+def _chart_of(key: str) -> str:
+    """The chart whose entries or snapshots a key is of. Raises InvalidKey if it is neither's."""
+    table = CHART_ENTRIES if key.startswith(table_prefix(CHART_ENTRIES)) else SNAPSHOTS
+    return parse_chart_year_key(table, key)[0]
 
 
 def _refresh(reports: Reporting, chart: str, listed: Mapping[str, str], seconds_left: Callable[[], float]) -> bool:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from lambdas.core import parquet
 from lambdas.core.adapters.reports import S3Reports
 from lambdas.core.events import encode_event
 from lambdas.core.keys import chart_year_key, report_key
 from lambdas.core.reporting import StoredReport
-from lambdas.core.schema import SNAPSHOTS, SONG_ARTISTS
+from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS, SONG_ARTISTS
 from local.emulator import lifecycle
 from tests.documents import csv_file, csv_row, entry, page, track
 from tests.e2e.conftest import Etl
@@ -149,6 +150,21 @@ def test_a_corrected_newest_day_makes_a_new_report_and_a_withdrawn_one_too(etl: 
     etl.succeed("withdraw", CHART, SATURDAY, "--undo")
     assert up_to_date(etl).chart_date.isoformat() == SATURDAY
     assert "Saturday Corrected" in html(etl)
+
+
+@pytest.mark.usefixtures("imported")
+def test_entries_that_a_rebuild_changes_alone_make_a_new_report(etl: Etl) -> None:
+    before = up_to_date(etl)
+    idle(etl)
+    bucket, key = etl.bucket("warehouse"), chart_year_key(CHART_ENTRIES, CHART, 2026)
+    whole = etl.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    entries = parquet.decode(CHART_ENTRIES, whole, name=key)
+    etl.s3.put_object(Bucket=bucket, Key=key, Body=parquet.encode(entries.slice(0, entries.num_rows - 1)))
+    without_the_last = up_to_date(etl)
+    assert without_the_last.etag != before.etag
+    etl.succeed("rebuild", "--chart", CHART)
+    assert etl.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == whole
+    assert up_to_date(etl).sources == before.sources
 
 
 @pytest.mark.usefixtures("imported")

@@ -219,9 +219,9 @@ def test_every_song_has_its_places_runs_and_latest_names(tmp_path: Path) -> None
     trail = "2026-03-02:1 2026-03-03:2 2026-03-05:2 2026-03-07:2"
     trail_of_b = "2026-03-02:2 2026-03-03:1 2026-03-04:1 2026-03-05:1"
     assert ask(tmp_path, SONGS, charts) == [
-        (c, "C", by, "C (album)", url + c, on(5), on(5), 1, 1, 1, None, "2026-03-07:1"),
-        (ISRC, "Second release", by, "Second release (album)", url + second, on(0), on(5), 1, 4, 3, None, trail),
-        (b, "B", by, "B (album)", url + b, on(0), on(3), 1, 4, 1, None, trail_of_b),
+        (c, "C", by, "C (album)", url + c, None, on(5), on(5), 1, 1, 1, None, "2026-03-07:1"),
+        (ISRC, "Second release", by, "Second release (album)", url + second, ISRC, on(0), on(5), 1, 4, 3, None, trail),
+        (b, "B", by, "B (album)", url + b, None, on(0), on(3), 1, 4, 1, None, trail_of_b),
     ]
 
 

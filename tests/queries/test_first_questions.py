@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import document
+from tests.documents import document, spotify_id
 from tests.queries.asking import CHART, MONDAY, QUERIES, WEEKLY, ask, day, official, song, told
 
 
@@ -66,8 +66,8 @@ def test_longest_on_chart_counts_recordings_over_their_ids(tmp_path: Path) -> No
     ]
     rows = ask(tmp_path, QUERIES["longest_on_chart"], charts)
     assert rows == [
-        ("New", "Ivo Calder", 3, None, 1, MONDAY, MONDAY + timedelta(days=3)),
-        ("Two days", "Ivo Calder", 2, None, 1, MONDAY, MONDAY + timedelta(days=1)),
+        ("New", "Ivo Calder", 3, None, 1, MONDAY, MONDAY + timedelta(days=3), "QZABC2600001"),
+        ("Two days", "Ivo Calder", 2, None, 1, MONDAY, MONDAY + timedelta(days=1), spotify_id(("track", "Two days"))),
     ]
 
 

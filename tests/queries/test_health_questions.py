@@ -23,6 +23,7 @@ from tests.queries.asking import (
 )
 
 HEALTH, MISSING, SIZES = QUERIES["data_health"], QUERIES["missing_dates"], QUERIES["table_sizes"]
+HELD = QUERIES["chart_dates"]
 
 
 def on(offset: int) -> date:
@@ -75,11 +76,18 @@ def test_missing_dates_are_told_by_stretches_the_newest_first(tmp_path: Path) ->
     assert answer_of(catalog, MISSING, chart="road-trip") == []
 
 
-def test_a_weekly_date_off_its_step_makes_no_missing_week(tmp_path: Path) -> None:
+def test_a_weekly_date_off_its_step_makes_no_missing_week_and_hides_none(tmp_path: Path) -> None:
     charts = [day(offset, song("A"), chart=WEEKLY) for offset in (0, 7, 10, 24)]
     catalog = catalog_of(tmp_path, load(charts))
     assert answer_of(catalog, MISSING, chart=WEEKLY) == [(on(17), on(17), 1)]
     assert answer_of(catalog, HEALTH, chart=WEEKLY)[0][5] == 1
+    assert answer_of(catalog, HELD) == [(WEEKLY, "weekly", on(0), on(24), 4, 1, "playlist")]
+
+
+def test_dates_closer_than_a_week_are_never_fewer_than_none_missing(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path, load([day(offset, song("A"), chart=WEEKLY) for offset in (0, 3)]))
+    assert answer_of(catalog, HELD) == [(WEEKLY, "weekly", on(0), on(3), 2, 0, "playlist")]
+    assert answer_of(catalog, HEALTH, chart=WEEKLY)[0][5] == 0
 
 
 def test_the_tables_rows_are_counted(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from lambdas.core.queries import parse_query
 from local import query_linter
@@ -179,6 +181,19 @@ def test_a_division_that_says_what_it_means_is_let_through(expression: str) -> N
 @pytest.mark.parametrize("name", sorted(QUERIES))
 def test_no_query_that_ships_breaks_a_rule(name: str) -> None:
     assert lint(QUERIES[name], tables() | view_columns(VIEWS.values())) == []
+
+
+def test_movement_is_worked_out_in_the_same_words_by_every_question_that_tells_it() -> None:
+    """A file stands alone, so that it can be run anywhere: what four of them share is mended in all of them."""
+    steps = {name: {cte.alias: cte.this.sql() for cte in _tree(name).find_all(exp.CTE)} for name in QUERIES}
+    telling = [name for name in sorted(steps) if "moved" in steps[name]]
+    assert telling == ["chart_calendar", "new_and_returning", "todays_chart", "todays_top_10"]
+    for step in ("held", "placed", "followed", "compared", "moved"):
+        assert {steps[name][step] for name in telling} == {steps["todays_chart"][step]}, step
+
+
+def _tree(name: str) -> exp.Expr:
+    return sqlglot.parse_one(QUERIES[name].sql, dialect="athena")
 
 
 @pytest.mark.parametrize("name", sorted(VIEWS))

@@ -225,6 +225,7 @@ def test_every_song_of_the_files_is_there_with_all_its_places(catalog: FolderCat
                 song.artists,
                 song.album,
                 song.url,
+                song.isrc,
                 trail[0].day,
                 trail[-1].day,
                 best(trail),
@@ -234,7 +235,7 @@ def test_every_song_of_the_files_is_there_with_all_its_places(catalog: FolderCat
                 " ".join(f"{place.day}:{place.position}" for place in trail),
             )
         )
-    expected.sort(key=lambda row: (-row[6].toordinal(), row[7], row[0]))
+    expected.sort(key=lambda row: (-row[7].toordinal(), row[8], row[0]))
     assert answer_of(catalog, QUERIES["every_song"], chart=chart) == expected
 
 
@@ -317,7 +318,7 @@ def test_the_longest_on_the_chart(catalog: FolderCatalog, chart: str) -> None:
     rows = []
     for trail in trails(chart).values():
         song, official = song_of(trail[-1]), max((place.periods or 0 for place in trail), default=0) or None
-        row = (song.name, song.artists, len(trail), official, best(trail), trail[0].day, trail[-1].day)
+        row = (song.name, song.artists, len(trail), official, best(trail), trail[0].day, trail[-1].day, song.recording)
         rows.append((-max(len(trail), official or 0), best(trail), song.name, song.recording, row))
     expected = [row[-1] for row in sorted(rows)[:20]]
     assert answer_of(catalog, QUERIES["longest_on_chart"], chart=chart) == expected

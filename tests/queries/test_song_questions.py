@@ -166,7 +166,7 @@ def test_the_longest_by_spotifys_count_or_by_ours_come_first(tmp_path: Path) -> 
         day(1, song("C"), song("A")),
         day(2, song("C"), song("A")),
     ]
-    assert ask(tmp_path, LONGEST, charts) == [
+    assert picked(LONGEST, ask(tmp_path, LONGEST, charts), *LONGEST.columns[:7]) == [
         ("B", BY, 1, 300, 1, on(0), on(0)),
         ("A", BY, 3, 2, 1, on(0), on(2)),
         ("C", BY, 3, None, 1, on(0), on(2)),

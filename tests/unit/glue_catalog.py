@@ -26,6 +26,8 @@ class FolderCatalog:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.copied: list[Path] = []
+        """Every object that was read, once for each time."""
         self.registered: dict[str, list[Mapping[str, Any]]] = {}
         self._tables: dict[tuple[str, str], Mapping[str, Any]] = {}
 
@@ -89,4 +91,6 @@ class FolderCatalog:
         if not source.is_dir():
             return []
         shutil.copytree(source, into)
-        return sorted(path for path in into.rglob("*") if path.is_file())
+        paths = sorted(path for path in into.rglob("*") if path.is_file())
+        self.copied += paths
+        return paths

@@ -163,7 +163,7 @@ def test_a_report_asks_of_s3_and_athena_what_the_model_says(monkeypatch: pytest.
     with mock_aws():
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="bucket")
-        reports = Reporting(S3Reports(s3, "bucket"), lambda _: nullcontext(lambda *_: []), waiting)
+        reports = Reporting(S3Reports(s3, "bucket"), lambda _: nullcontext(lambda *_: []), waiting, "a page")
         for kind, body in ((SNAPSHOTS, b"1"), (SNAPSHOTS, b"2")):
             s3.put_object(Bucket="bucket", Key=chart_year_key(kind, "road-trip", 2026), Body=body)
             counted = CountedS3()

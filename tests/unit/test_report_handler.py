@@ -54,6 +54,13 @@ def test_a_backfill_of_many_years_is_one_report_a_chart() -> None:
     assert reports.refreshed == ["a", "b"]
 
 
+def test_entries_that_changed_alone_as_in_a_rebuild_make_a_report_and_with_their_snapshots_no_second() -> None:
+    reports = Reports()
+    keys = ["chart_entries/year=2026/a.parquet", "chart_entries/year=2026/b.parquet", "snapshots/year=2026/b.parquet"]
+    assert run(told(*keys), reports) == []
+    assert reports.refreshed == ["a", "b"]
+
+
 def test_songs_that_were_completed_concern_every_report_there_is_and_each_once() -> None:
     reports = Reports(kept=("a", "b"))
     assert run(told("song_artists/song_artists.parquet", "snapshots/year=2026/b.parquet"), reports) == []
@@ -86,8 +93,11 @@ def test_what_the_time_does_not_suffice_for_comes_again() -> None:
     assert reports.refreshed == []
 
 
-def test_an_object_that_is_none_of_a_charts_snapshots_is_done_and_what_is_no_event_comes_again() -> None:
+def test_an_object_that_is_none_of_a_charts_is_done_and_what_is_no_event_comes_again() -> None:
     reports = Reports()
-    messages = [*told("snapshots/notes.txt"), Message(messageId="bad", body=json.dumps({"no": "event"}))]
+    messages = [
+        *told("snapshots/notes.txt", "chart_entries/notes.txt"),
+        Message(messageId="bad", body=json.dumps({"no": "event"})),
+    ]
     assert run(messages, reports) == ["bad"]
     assert reports.refreshed == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -27,6 +27,7 @@ class Stage:
     kept: dict[str, tuple[StoredReport, str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     meanwhile: Callable[[], object] = str
+    page: str = "of today"
     versions: int = 0
 
     # ---- the store
@@ -69,7 +70,13 @@ class Stage:
 
     @property
     def reports(self) -> Reporting:
-        return Reporting(self, questions=_ask, songs_waiting=lambda chart: self.waiting.get(chart, 0), now=lambda: NOW)
+        return Reporting(
+            self,
+            questions=_ask,
+            songs_waiting=lambda chart: self.waiting.get(chart, 0),
+            page=self.page,
+            now=lambda: NOW,
+        )
 
     def refresh(self, chart: str = CHART) -> Outcome:
         return self.reports.refresh(chart, listed=self.objects())
@@ -97,7 +104,7 @@ def test_a_report_is_made_once_after_a_change_however_often_the_change_is_told(s
         chart=CHART,
         chart_date=date(2026, 3, 7),
         made_at=NOW,
-        sources=Sources("etag of Friday", 0),
+        sources=Sources("etag of Friday", 0, "of today"),
         etag="v1",
         size=len(b"Friday, 0 waiting"),
     )
@@ -108,6 +115,12 @@ def test_any_change_of_a_charts_days_makes_a_new_report(stage: Stage, change: st
     stage.refresh()
     stage.days[CHART] = change
     assert (stage.refresh(), stage.shown()) == ("made", change.partition(",")[0])
+
+
+def test_a_page_that_is_made_otherwise_since_an_upgrade_is_made_anew_at_the_next_event_and_once(stage: Stage) -> None:
+    stage.refresh()
+    stage.page = "of tomorrow"
+    assert (stage.refresh(), stage.refresh()) == ("made", "current")
 
 
 def test_another_charts_change_makes_none(stage: Stage) -> None:
@@ -123,7 +136,7 @@ def test_songs_that_were_completed_since_make_a_new_report_and_none_is_counted_w
     assert (stage.refresh(), stage.refresh()) == ("made", "current")
     stage.waiting[CHART] = 0
     assert stage.refresh() == "made"
-    counting = Reporting(stage, questions=_ask, songs_waiting=lambda _: pytest.fail("asked in vain"))
+    counting = replace(stage.reports, songs_waiting=lambda _: pytest.fail("asked in vain"))
     assert counting.refresh(CHART, listed=stage.objects()) == "current"
 
 
@@ -187,7 +200,7 @@ def test_a_report_that_is_asked_for_of_a_chart_without_a_date_is_one_line(stage:
 def test_whoever_loses_time_and_again_leaves_it_to_another_time(stage: Stage) -> None:
     def a_faster_one() -> None:
         stage.versions += 1
-        held = StoredReport(CHART, date(2026, 3, 7), NOW, Sources("of another", 0), f"v{stage.versions}", 1)
+        held = StoredReport(CHART, date(2026, 3, 7), NOW, Sources("of another", 0, "of today"), f"v{stage.versions}", 1)
         stage.kept[CHART] = held, "another's"
 
     stage.meanwhile = a_faster_one

@@ -36,7 +36,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
 
 
 def _keep(reports: S3Reports, objects: str = "a", instead_of: StoredReport | None = None) -> StoredReport | None:
-    return reports.keep(REPORT, made_at=NOW, sources=Sources(objects, 3), instead_of=instead_of)
+    return reports.keep(REPORT, made_at=NOW, sources=Sources(objects, 3, "p"), instead_of=instead_of)
 
 
 def test_a_report_is_kept_as_a_page_that_nobody_caches_with_what_it_was_made_from(client: S3Client) -> None:
@@ -51,7 +51,7 @@ def test_a_report_is_kept_as_a_page_that_nobody_caches_with_what_it_was_made_fro
     )
     assert kept is not None
     assert reports.stored(CHART) == kept
-    assert (kept.chart_date, kept.made_at, kept.sources, kept.size) == (date(2026, 3, 7), NOW, Sources("a", 3), 11)
+    assert (kept.chart_date, kept.made_at, kept.sources, kept.size) == (date(2026, 3, 7), NOW, Sources("a", 3, "p"), 11)
     assert list(reports.charts()) == [CHART]
 
 
@@ -61,7 +61,7 @@ def test_a_report_is_replaced_only_as_it_was_looked_at(client: S3Client) -> None
     assert first is not None
     assert _keep(reports, "b") is None, "there is one already"
     other = Report(CHART, REPORT.chart_date, b"another")
-    second = reports.keep(other, made_at=NOW, sources=Sources("b", 0), instead_of=first)
+    second = reports.keep(other, made_at=NOW, sources=Sources("b", 0, "p"), instead_of=first)
     assert second is not None
     assert _keep(reports, "c", instead_of=first) is None, "it has been replaced"
     reports.remove(CHART)

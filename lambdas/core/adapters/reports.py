@@ -14,7 +14,7 @@ from lambdas.core.adapters.s3 import lost_race
 from lambdas.core.errors import InvalidKey
 from lambdas.core.keys import REPORT_PREFIX, parse_chart_year_key, parse_report_key, report_key, table_prefix
 from lambdas.core.queries import Query, literal
-from lambdas.core.report import QUERIES, Report
+from lambdas.core.report import QUERIES, Report, page_digest
 from lambdas.core.reporting import Reporting, Sources, StoredReport
 from lambdas.core.schema import CHART_ENTRIES, SNAPSHOTS
 
@@ -28,7 +28,7 @@ FROM chart_entries AS e
 JOIN songs AS s ON s.song_id = e.song_id
 WHERE e.chart = ? AND s.detail <> 'api'
 """
-_UNKNOWN = Sources(objects="unknown", songs_waiting=0)
+_UNKNOWN = Sources(objects="unknown", songs_waiting=0, page="unknown")
 """Of an object that is none of ours: it is replaced as soon as there is something to report."""
 
 
@@ -54,6 +54,7 @@ def reporting(
         store=S3Reports(s3, bucket),
         questions=lambda chart: named.ahead(QUERIES, {"chart": chart}, answered=answered),
         songs_waiting=songs_waiting,
+        page=page_digest({name: query.sql for name, query in named.queries.items()}),
     )
 
 
@@ -96,7 +97,7 @@ class S3Reports:
         found["Body"].close()
         told = found["Metadata"]
         try:
-            sources = Sources(told["sources"], int(told["songs-waiting"]))
+            sources = Sources(told["sources"], int(told["songs-waiting"]), told["page"])
             chart_date, made_at = date.fromisoformat(told["chart-date"]), datetime.fromisoformat(told["made-at"])
         except (KeyError, ValueError):
             sources = _UNKNOWN
@@ -125,6 +126,7 @@ class S3Reports:
                 Metadata={
                     "sources": sources.objects,
                     "songs-waiting": str(sources.songs_waiting),
+                    "page": sources.page,
                     "chart-date": report.chart_date.isoformat(),
                     "made-at": made_at.isoformat(),
                 },

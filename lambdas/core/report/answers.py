@@ -86,7 +86,7 @@ class ChartDate:
 class LongRunner:
     """A song by how long it has been on the chart: in the data, and as Spotify's own files say where they do."""
 
-    recording_id: str | None
+    recording_id: str
     song: str
     artists: str
     periods: int
@@ -242,7 +242,7 @@ def _charted(row: Row) -> Charted:
         first=_day(row, "first_date"),
         last=_day(row, "last_date"),
         positions=positions,
-        isrc=row.get("isrc"),
+        isrc=row["isrc"],
     )
 
 
@@ -262,7 +262,7 @@ def _chart_date(row: Row) -> ChartDate:
 
 def _long_runner(row: Row) -> LongRunner:
     return LongRunner(
-        recording_id=row.get("recording_id"),
+        recording_id=_name(row, "recording_id", ""),
         song=_name(row, "song", NAMELESS),
         artists=_name(row, "artists", UNCREDITED),
         periods=_whole(row, "periods_on_chart"),

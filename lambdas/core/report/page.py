@@ -22,7 +22,7 @@ from markupsafe import Markup
 from lambdas.core.charts import period_of
 from lambdas.core.errors import NothingToReport
 from lambdas.core.report import words
-from lambdas.core.report.answers import Answers, Ask, Entry, LongRunner, ask_everything
+from lambdas.core.report.answers import QUERIES, Answers, Ask, Entry, ask_everything
 from lambdas.core.report.drawings import (
     SPARK_HEIGHT,
     BumpChart,
@@ -65,6 +65,17 @@ class Report:
     chart: str
     chart_date: date
     html: bytes
+
+
+def page_digest(questions: Mapping[str, str]) -> str:
+    """What tells pages of one make from another: a digest of their questions' SQL, this code and its templates.
+
+    `questions` is the SQL of named queries by their names, all of the report's among them.
+    """
+    folder = Path(__file__).parent
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".j2", ".css", ".js"))
+    texts = [*(questions[name] for name in QUERIES), *(path.read_text("utf-8") for path in files)]
+    return hashlib.sha256("\0".join(texts).encode("utf-8")).hexdigest()
 
 
 def make_report(ask: Ask, *, chart: str, made_at: datetime) -> Report:
@@ -117,7 +128,7 @@ def _render(answers: Answers, chart: str, made_at: datetime) -> bytes:
             reigns=reign_chart(answers, timeline),
             artists=answers.artists[:_LISTED],
             albums=[album for album in answers.albums if album.songs > 1][:_LISTED],
-            longest=[(runner, _number_of(runner, answers)) for runner in answers.longest[:_LISTED]],
+            longest=answers.longest[:_LISTED],
             longest_periods=max((runner.longer for runner in answers.longest), default=1),
             calendar=entry_calendar(answers, weekly=period_of(chart) == "weekly"),
             missing=_missing(timeline),
@@ -187,20 +198,6 @@ def _rows(answers: Answers, timeline: Timeline, unit: Unit) -> list[_Row]:
         _Row(entry, sparkline(places.get(entry.recording_id, {}) | {across.last: entry.position}, across, depth))
         for entry in answers.today
     ]
-
-
-def _number_of(runner: LongRunner, answers: Answers) -> int | None:
-    """The number of a long runner among all songs, by its recording where the query tells it, else by what it says."""
-    for number, song in enumerate(answers.songs):
-        if song.recording_id == runner.recording_id:
-            return number
-        if runner.recording_id is None and (song.song, song.artists, song.first) == (
-            runner.song,
-            runner.artists,
-            runner.first,
-        ):
-            return number
-    return None
 
 
 def _bump_label(bump: BumpChart, unit: Unit) -> str:

@@ -6,16 +6,18 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambdas.core.errors import NothingToReport
-from lambdas.core.report import QUERIES, Report, make_report
+from lambdas.core.report import QUERIES, Report, make_report, page, page_digest
 from lambdas.core.samples import ISRC_PREFIX
 from tests.answers import History, Song, daily
 from tests.report_cases import CASES, HOSTILE, MADE_AT, NEWEST, history, report, sample
@@ -294,6 +296,24 @@ def test_a_song_that_the_history_does_not_know_is_drawn_at_its_place_and_opens_n
     assert '<g class="line c1" data-song=""><path class="reach" d="M1000 150h0"/>' in html
     assert '<span class="song"><bdi>B</bdi></span>' in html
     assert html.count('<path class="dot" d="M1000 100h0"/></svg></td>') == 1
+
+
+@pytest.mark.parametrize("asked", QUERIES)
+def test_pages_are_told_apart_by_what_they_ask(asked: str) -> None:
+    questions = dict.fromkeys(QUERIES, "SELECT 1")
+    assert page_digest(questions) == page_digest(dict(reversed(questions.items())) | {"another": "SELECT 2"})
+    assert page_digest(questions) != page_digest(questions | {asked: "SELECT 2"})
+
+
+@pytest.mark.parametrize("file", ["words.py", "templates/page.css", "templates/page.html.j2", "templates/page.js"])
+def test_pages_are_told_apart_by_what_draws_them(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions = dict.fromkeys(QUERIES, "SELECT 1")
+    folder = shutil.copytree(Path(page.__file__).parent, tmp_path / "report")
+    monkeypatch.setattr(page, "__file__", str(folder / "page.py"))
+    before = page_digest(questions)
+    with (folder / file).open("a") as more:
+        more.write("\n")
+    assert page_digest(questions) != before
 
 
 def test_a_weekly_chart_speaks_of_weeks() -> None:
