@@ -73,7 +73,9 @@ test: lint ## Everything: lint, then all tests with the emulator
 	@export PATH="$$PWD/$(BIN):$(NODE)/bin:$$PATH" JSII_NODE="$(NODE)/bin/node"
 	mkdir -p .local
 	echo "==> The end-to-end tests, which wait most of the time; the others run beside them, and are told of after them"
+	set -m  # else what runs in the background is deaf to Ctrl-C, which some tests are about
 	$(BIN)/python -m pytest -p no:cacheprovider --ignore tests/e2e > .local/tests.log 2>&1 & others=$$!
+	set +m
 	trap 'kill $$others 2>/dev/null || true' EXIT
 	failed=0
 	$(BIN)/python -m pytest tests/e2e || failed=$$?

@@ -30,7 +30,8 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print a line beside the result (stderr)."""
+    """Print a line beside the result (stderr), after what the result says so far."""
+    sys.stdout.flush()
     print(as_typed(text), file=sys.stderr)
 
 
