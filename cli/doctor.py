@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +24,7 @@ from cli import diagnosis
 from cli.aws_errors import explain
 from cli.diagnosis import Finding
 from cli.output import Progress, bold, printable, say
-from cli.stage import PARTS, Stage, load_config, open_stage
+from cli.stage import FUNCTIONS, PARTS, Stage, load_config, open_stage
 from lambdas.core.adapters.credentials import Credentials, read_credentials
 from lambdas.core.errors import CredentialsMissing, PipelineError
 from lambdas.core.keys import QUARANTINE_PREFIX
@@ -92,7 +91,8 @@ class Examination:
                 self._check(f"newest date of {chart.chart}", partial(self._freshness, stage, chart))
         for name, url in (outputs["compute"] or {}).items():
             if name.endswith(_DEAD_LETTERS):
-                function = _snake_case(name.removesuffix(_DEAD_LETTERS))
+                prefix = name.removesuffix(_DEAD_LETTERS)
+                function = FUNCTIONS.get(prefix, prefix)  # another version's stack may have more of them
                 self._check(f"dead letters of {function}", partial(self._dead_letters, stage, function, url))
         if outputs["storage"] is not None:
             self._check("quarantine", partial(self._quarantine, stage))
@@ -240,11 +240,6 @@ class Examination:
         ):
             own = own_calls if service == "web_api" else None
             self._tell(diagnosis.limit_finding(service, state, own_calls=own, now=now))
-
-
-def _snake_case(name: str) -> str:
-    """A function's name as its package has it: ImportChart is import_chart."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _stand_in() -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aws_cdk import ArnFormat, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -198,16 +199,12 @@ class MonitoringStack(Stack):
             ).alarm
             for watched in self._charts
         ]
-        failed = RunbookAlarm(
-            self,
+        failed = self._dead_letters_alarm(
             "PollFailed",
-            name=f"{self._prefix}-poll-failed",
+            name="poll-failed",
             meaning="A poll failed or could not be started: its event lies in the dead letters of extract.",
             heading="A poll failed",
-            metric=_waiting(self._extract_dead_letters),
-            threshold=1,
-            tell_recovery=True,
-            notify=self.topic,
+            queue=self._extract_dead_letters,
         )
         sign_in = RunbookAlarm(
             self,
@@ -222,24 +219,20 @@ class MonitoringStack(Stack):
             tell_recovery=True,
             notify=self.topic,
         )
-        return [*fresh, failed.alarm, sign_in.alarm]
+        return [*fresh, failed, sign_in.alarm]
 
     def _enrichment_alarms(self) -> list[cloudwatch.IAlarm]:
         """What is to be done about enrichments that nobody watches: where no schedule makes them, there are none."""
         if not self._enrichment_is_scheduled:
             return []
-        failed = RunbookAlarm(
-            self,
+        failed = self._dead_letters_alarm(
             "EnrichmentFailed",
-            name=f"{self._prefix}-enrichment-failed",
+            name="enrichment-failed",
             meaning="An enrichment failed or could not be started: its event lies in the dead letters of enrich.",
             heading="An enrichment failed",
-            metric=_waiting(self._enrich_dead_letters),
-            threshold=1,
-            tell_recovery=True,
-            notify=self.topic,
+            queue=self._enrich_dead_letters,
         )
-        return [failed.alarm]
+        return [failed]
 
     def _spotify_alarms(self) -> list[cloudwatch.IAlarm]:
         """What is to be done about Spotify. A stage that calls it only when somebody asks for it has none of these."""
@@ -262,17 +255,13 @@ class MonitoringStack(Stack):
         function = self._transform.function
         timeout = self._transform.timeout
         return [
-            RunbookAlarm(
-                self,
+            self._dead_letters_alarm(
                 "NotLoaded",
-                name=f"{self._prefix}-not-loaded",
+                name="not-loaded",
                 meaning="Raw documents failed five times, and lie in the dead letters of transform.",
                 heading="Documents are stored but not in the tables",
-                metric=_waiting(self._transform_dead_letters),
-                threshold=1,
-                tell_recovery=True,
-                notify=self.topic,
-            ).alarm,
+                queue=self._transform_dead_letters,
+            ),
             RunbookAlarm(
                 self,
                 "Waiting",
@@ -295,16 +284,13 @@ class MonitoringStack(Stack):
                 threshold=1,
                 notify=self.topic,
             ).alarm,
-            RunbookAlarm(
-                self,
+            self._crash_alarm(
                 "TransformErrors",
-                name=f"{self._prefix}-transform-errors",
-                meaning="transform crashed, or ran out of time or memory; what it can handle does not count here.",
+                name="transform-errors",
+                who="transform",
                 heading="The transform crashes",
-                metric=function.metric_errors(statistic="Sum", period=_MOMENT),
-                threshold=1,
-                notify=self.topic,
-            ).alarm,
+                function=function,
+            ),
             RunbookAlarm(
                 self,
                 "TransformThrottles",
@@ -332,54 +318,71 @@ class MonitoringStack(Stack):
     def _import_alarms(self) -> list[cloudwatch.IAlarm]:
         """What is to be done about dropped files. One that is bad is in quarantine, which has its alarm above."""
         return [
-            RunbookAlarm(
-                self,
+            self._dead_letters_alarm(
                 "NotImported",
-                name=f"{self._prefix}-not-imported",
+                name="not-imported",
                 meaning="Dropped files failed five times, and their events lie in the dead letters of import_chart.",
                 heading="Dropped files are not imported",
-                metric=_waiting(self._import_chart_dead_letters),
-                threshold=1,
-                tell_recovery=True,
-                notify=self.topic,
-            ).alarm,
-            RunbookAlarm(
-                self,
+                queue=self._import_chart_dead_letters,
+            ),
+            self._crash_alarm(
                 "ImportChartErrors",
-                name=f"{self._prefix}-import-chart-errors",
-                meaning="import_chart crashed, or ran out of time or memory; what it can handle does not count here.",
+                name="import-chart-errors",
+                who="import_chart",
                 heading="The import crashes",
-                metric=self._import_chart.function.metric_errors(statistic="Sum", period=_MOMENT),
-                threshold=1,
-                notify=self.topic,
-            ).alarm,
+                function=self._import_chart.function,
+            ),
         ]
 
     def _report_alarms(self) -> list[cloudwatch.IAlarm]:
         """What is to be done about reports that are made by themselves."""
         return [
-            RunbookAlarm(
-                self,
+            self._dead_letters_alarm(
                 "NotReported",
-                name=f"{self._prefix}-not-reported",
+                name="not-reported",
                 meaning="Reports failed five times, and their events lie in the dead letters of report.",
                 heading="Reports are not made",
-                metric=_waiting(self._report_dead_letters),
-                threshold=1,
-                tell_recovery=True,
-                notify=self.topic,
-            ).alarm,
-            RunbookAlarm(
-                self,
+                queue=self._report_dead_letters,
+            ),
+            self._crash_alarm(
                 "ReportErrors",
-                name=f"{self._prefix}-report-errors",
-                meaning="report crashed, or ran out of time or memory; what it can handle does not count here.",
+                name="report-errors",
+                who="report",
                 heading="The report crashes",
-                metric=self._report.function.metric_errors(statistic="Sum", period=_MOMENT),
-                threshold=1,
-                notify=self.topic,
-            ).alarm,
+                function=self._report.function,
+            ),
         ]
+
+    def _dead_letters_alarm(
+        self, construct_id: str, *, name: str, meaning: str, heading: str, queue: sqs.IQueue
+    ) -> cloudwatch.IAlarm:
+        """On as long as anything lies in the dead letters."""
+        return RunbookAlarm(
+            self,
+            construct_id,
+            name=f"{self._prefix}-{name}",
+            meaning=meaning,
+            heading=heading,
+            metric=_waiting(queue),
+            threshold=1,
+            tell_recovery=True,
+            notify=self.topic,
+        ).alarm
+
+    def _crash_alarm(
+        self, construct_id: str, *, name: str, who: str, heading: str, function: lambda_.IFunction
+    ) -> cloudwatch.IAlarm:
+        """For each time that a function ends in a way that it does not handle."""
+        return RunbookAlarm(
+            self,
+            construct_id,
+            name=f"{self._prefix}-{name}",
+            meaning=f"{who} crashed, or ran out of time or memory; what it can handle does not count here.",
+            heading=heading,
+            metric=function.metric_errors(statistic="Sum", period=_MOMENT),
+            threshold=1,
+            notify=self.topic,
+        ).alarm
 
     def _dashboard(self) -> cloudwatch.Dashboard:
         """From what matters most down: is it fresh, does anything alarm; what came in; what failed; what waits."""

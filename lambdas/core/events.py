@@ -6,9 +6,15 @@ URL-encoded as in S3's own notifications. Fields that nobody here reads are igno
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 import msgspec
+
+
+class LambdaContext(Protocol):
+    """What is used of https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
 
 
 class Message(TypedDict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from datetime import timedelta
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 import boto3
 import msgspec
@@ -20,6 +20,7 @@ from lambdas.core.adapters.metrics import EmfMetrics
 from lambdas.core.adapters.s3 import PATIENCE, S3Store
 from lambdas.core.enrichment import SongSource
 from lambdas.core.errors import PipelineError
+from lambdas.core.events import LambdaContext
 from lambdas.core.keys import SPOTIFY_RETENTION
 from lambdas.core.limits import RateLimitMemory
 from lambdas.core.metrics import RATE_LIMITED, SONGS_WAITING, SPOTIFY_REQUESTS, Metric
@@ -33,12 +34,6 @@ RESERVE_SECONDS: Final = 5.0
 
 _Set = Annotated[str, msgspec.Meta(min_length=1)]
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
-
-
-class LambdaContext(Protocol):
-    """What is used of https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):

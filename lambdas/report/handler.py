@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import boto3
 import msgspec
@@ -29,7 +29,7 @@ from lambdas.core.adapters.reports import reporting
 from lambdas.core.adapters.s3 import PATIENCE
 from lambdas.core.documents import UNREADABLE_JSON
 from lambdas.core.errors import InvalidKey, PipelineError
-from lambdas.core.events import Batch, BatchAnswer, Message, decode_event
+from lambdas.core.events import Batch, BatchAnswer, LambdaContext, Message, decode_event
 from lambdas.core.keys import parse_chart_year_key, table_prefix
 from lambdas.core.queries import read_queries
 from lambdas.core.reporting import Reporting
@@ -43,12 +43,6 @@ RESERVE_SECONDS: Final = 2 * QUERY_SECONDS + 30
 """No chart is begun with less time than this: its songs are counted, then its questions are asked, all at once."""
 _QUERIES = Path(__file__).resolve().parents[2] / "queries"
 """In the asset, as in the repository."""
-
-
-class LambdaContext(Protocol):
-    """What is used of https://docs.aws.amazon.com/lambda/latest/dg/python-context.html."""
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):

@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from cli.main import parse
 from cli.redriving import DeadLetters, Letter, NotTaken, read_letter, run_redrive
+from cli.stage import FUNCTIONS
 from lambdas.core.events import encode_event
 
 POLL = {"chart": "regional-global-daily", "period": "daily"}
@@ -140,3 +142,10 @@ def test_broken_off_in_the_middle_no_letter_is_lost_and_the_rest_goes_on(capsys:
     assert queue.hidden == set()
     assert redrive(queue, taken) == 0
     assert queue.letters == {}
+
+
+def test_every_function_of_a_stage_can_be_named_and_no_other() -> None:
+    for function in FUNCTIONS.values():
+        assert parse(["redrive", function]).queue == function
+    with pytest.raises(SystemExit):
+        parse(["redrive", "nobody"])
